@@ -1,0 +1,72 @@
+"""The command line: ``bpflow COMMAND``. A command's module is imported only when it is called."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from bpflow import __version__
+from bpflow.errors import BpflowError
+
+__all__ = ["COMMANDS", "main"]
+
+COMMANDS = {
+    "genome": "encode a FASTA once, for all other commands",
+    "signal": "reads to a base-resolution bigWig of cut sites",
+    "check-signal": "check a bigWig that was made elsewhere",
+    "peaks": "call peaks with MACS3, or check given ones",
+    "folds": "split the chromosomes into balanced folds",
+    "nonpeaks": "GC-matched background regions within a fold's splits",
+    "select": "choose the regions that a model trains on",
+    "train": "train a bias model or a ChromBPNet",
+    "scale-bias": "scale a bias model's counts to a sample's background",
+    "predict": "predict profiles and counts of regions or sequences",
+    "evaluate": "compare predictions with the observed signal",
+    "tracks": "predicted and bias-corrected bigWigs over peaks",
+    "footprints": "marginal footprints of motifs and bias probes",
+    "recovery": "what was recovered of a simulation's planted truth",
+    "report": "one HTML page over a whole run",
+}
+
+log = logging.getLogger("bpflow")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command; a user's mistake ends in its message and exit code 2."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    parser = _top_parser()
+    if not arguments or arguments[0] not in COMMANDS:
+        parser.parse_args(arguments or ["--help"])
+    module = import_module(f"bpflow.cli.{arguments[0].replace('-', '_')}")
+    command = argparse.ArgumentParser(
+        prog=f"bpflow {arguments[0]}",
+        description=module.SUMMARY,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    module.configure(command)
+    parsed = command.parse_args(arguments[1:])
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"
+    )
+    try:
+        module.run(parsed)
+    except BpflowError as error:
+        sys.stderr.write(f"bpflow {arguments[0]}: error: {error}\n")
+        raise SystemExit(2) from None
+
+
+def _top_parser() -> argparse.ArgumentParser:
+    width = max(map(len, COMMANDS))
+    listing = "\n".join(f"  {name:<{width}}  {summary}" for name, summary in COMMANDS.items())
+    parser = argparse.ArgumentParser(
+        prog="bpflow",
+        description="Base-resolution models of chromatin accessibility, from reads to report.",
+        epilog=f"commands:\n{listing}\n\n'bpflow COMMAND --help' shows a command's options.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"bpflow {__version__}")
+    parser.add_argument("command", choices=COMMANDS, metavar="COMMAND", help="one of the commands below")
+    return parser

@@ -1,0 +1,44 @@
+"""``bpflow folds``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from bpflow.cli.options import add_genome, positive_int
+from bpflow.folds import balance, check_fold_set, fold_set_record, read_fold
+from bpflow.files import write_json
+from bpflow.genome import Genome
+from bpflow.regions import read_regions
+
+SUMMARY = (
+    "Split the chromosomes into folds balanced by length and by the peaks of all samples: one fold set for a whole run, "
+    "so that a bias model shared by samples has never seen a test chromosome. Each chromosome is tested once."
+)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``bpflow folds``."""
+    add_genome(parser)
+    parser.add_argument("--peaks", nargs="+", required=True, metavar="FILE", help="peaks of all samples of the run")
+    parser.add_argument("--n", type=positive_int, default=5, help="number of folds, 3 or more")
+    parser.add_argument("--given", nargs="+", metavar="JSON", help="your own folds {train, valid, test}, one a file")
+    parser.add_argument("--output-dir", required=True, metavar="DIR", help="where fold_0.json ... and folds.json go")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Make the folds."""
+    genome = Genome.open(args.genome)
+    peaks: dict[str, int] = {}
+    for path in args.peaks:
+        for name, count in read_regions(path, genome)["chrom"].value_counts().items():
+            peaks[str(name)] = peaks.get(str(name), 0) + int(count)
+    if args.given:
+        folds = [read_fold(path, genome) for path in args.given]
+        check_fold_set(folds, where=", ".join(args.given))
+    else:
+        folds = balance(genome.sizes, peaks, args.n)
+    folder = Path(args.output_dir)
+    for number, fold in enumerate(folds):
+        write_json(folder / f"fold_{number}.json", fold._asdict())
+    write_json(folder / "folds.json", fold_set_record(folds, genome.sizes, peaks, given=bool(args.given)))

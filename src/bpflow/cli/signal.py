@@ -1,0 +1,99 @@
+"""``bpflow signal``."""
+
+from __future__ import annotations
+
+import argparse
+
+from bpflow.cli.genome import chromosome_rule
+from bpflow.cli.options import add_genome, add_seed, non_negative_int, positive_int
+from bpflow.cut_sites import ReadFile, make_signal
+from bpflow.errors import InputError
+from bpflow.genome import Genome
+from bpflow.reads import EXCLUDABLE_FLAGS, FORMATS, ReadFilter
+from bpflow.shift import ASSAYS, parse_shift
+
+SUMMARY = (
+    "Count the 5' cut sites of reads at base resolution. Output sites lie at +4/-4 (ATAC) or 0/+1 (DNASE) from the "
+    "aligned 5' ends, whatever shift the input carries. The bigWig holds integer insertions, both strands summed."
+)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``bpflow signal``."""
+    parser.add_argument(
+        "--reads",
+        nargs="+",
+        required=True,
+        metavar="FILE",
+        help="BAM or CRAM in any order, fragment files (2 sites a line) or tagAlign; several files are pooled",
+    )
+    parser.add_argument("--assay", required=True, choices=ASSAYS, help="the enzyme's assay")
+    add_genome(parser)
+    parser.add_argument("--output", required=True, metavar="X.bw", help="the bigWig to write")
+    parser.add_argument("--qc", required=True, metavar="X.json", help="record of reads, drops, vote and shift")
+    parser.add_argument("--format", choices=("auto", *FORMATS), default="auto", help="format of the reads")
+    parser.add_argument(
+        "--input-shift",
+        nargs="+",
+        default=["auto"],
+        metavar="PLUS/MINUS",
+        help=(
+            "shift in bases that the input already carries (an aligned BAM 0/0, a 10x fragment file +4/-5), one for "
+            "all files or one each; 'auto' estimates it by a vote over reference cut-site PWMs"
+        ),
+    )
+    parser.add_argument(
+        "--shift-check",
+        choices=("stop", "warn"),
+        default="stop",
+        help="what an uncertain vote does that the format's habit does not settle",
+    )
+    parser.add_argument(
+        "--min-mapq", type=non_negative_int, default=30, help="lowest mapping quality of BAM and CRAM reads; 0: any"
+    )
+    parser.add_argument(
+        "--exclude-flags",
+        default=",".join(EXCLUDABLE_FLAGS),
+        metavar="NAMES",
+        help="kinds of BAM and CRAM reads to leave out, separated by commas; 'none' keeps all that are mapped",
+    )
+    parser.add_argument("--chromosomes", default="auto", help="with a FASTA: as in 'bpflow genome'")
+    parser.add_argument("--threads", type=positive_int, default=1, help="threads that decompress BAM and CRAM")
+    add_seed(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Make the signal."""
+    shifts = args.input_shift
+    if len(shifts) not in (1, len(args.reads)):
+        raise InputError(
+            f"{len(shifts)} shifts for {len(args.reads)} files",
+            where="--input-shift",
+            expected="one for all files, or one for each in their order",
+        )
+    if len(shifts) == 1:
+        shifts = shifts * len(args.reads)
+    make_signal(
+        [
+            ReadFile(path, args.format, parse_shift(text, where="--input-shift"))
+            for path, text in zip(args.reads, shifts, strict=True)
+        ],
+        args.assay,
+        Genome.open(args.genome, chromosome_rule(args.chromosomes)),
+        output=args.output,
+        qc=args.qc,
+        read_filter=ReadFilter(args.min_mapq, _flags(args.exclude_flags)),
+        shift_check=args.shift_check,
+        seed=args.seed,
+        threads=args.threads,
+    )
+
+
+def _flags(text: str) -> tuple[str, ...]:
+    names = () if text in ("none", "") else tuple(name.strip() for name in text.split(","))
+    unknown = [name for name in names if name not in EXCLUDABLE_FLAGS]
+    if unknown:
+        raise InputError(
+            f"{unknown[0]!r}", where="--exclude-flags", expected=f"names among {', '.join(EXCLUDABLE_FLAGS)}, or none"
+        )
+    return names

@@ -1,0 +1,372 @@
+"""Reads to one track of cut sites: each file put right by its own shift, then pooled."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bpflow.errors import InputError
+from bpflow.files import sha256, stamp, write_json
+from bpflow.genome import Genome
+from bpflow.reads import ReadFilter, detect_format, read_ends
+from bpflow.shift import (
+    MIN_SITES,
+    OUTPUT_SHIFT,
+    Estimate,
+    Shift,
+    SiteCounts,
+    cut_site_pwm,
+    estimate_shift,
+    load_references,
+    log_odds,
+)
+from bpflow.signal import SignalTrack, write_bigwig
+
+__all__ = ["ReadFile", "check_bigwig", "make_signal"]
+
+log = logging.getLogger("bpflow")
+
+# The shift that files of a format usually carry.
+USUAL_SHIFT = {
+    ("ATAC", "bam"): Shift(0, 0),
+    ("ATAC", "fragments"): Shift(4, -5),
+    ("ATAC", "tagalign"): Shift(0, 0),
+    ("DNASE", "bam"): Shift(0, 0),
+    ("DNASE", "fragments"): Shift(0, 0),
+    ("DNASE", "tagalign"): Shift(0, 0),
+}
+PWM_REACH = 12
+BUFFERED_ENDS = 1 << 25
+# A track whose values often repeat from base to base is read coverage, not single-base cut sites.
+COVERAGE_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class ReadFile:
+    """One file of reads: its path, format (``auto`` or as :data:`bpflow.reads.FORMATS`) and the shift it carries
+    already (None: estimate it)."""
+
+    path: str
+    file_format: str = "auto"
+    shift: Shift | None = None
+
+
+class SiteCounter:
+    """Counts how often each place was seen, in memory that grows with distinct places and not with reads."""
+
+    def __init__(self) -> None:
+        self._buffer: list[np.ndarray] = []
+        self._buffered = 0
+        self._positions = np.zeros(0, np.int64)
+        self._counts = np.zeros(0, np.int64)
+
+    def add(self, positions: np.ndarray, counts: np.ndarray | None = None) -> None:
+        """Count each of `positions` once, or as often as `counts` says."""
+        if counts is not None:
+            self._merge(positions, counts)
+            return
+        self._buffer.append(positions)
+        self._buffered += len(positions)
+        if self._buffered >= BUFFERED_ENDS:
+            self._flush()
+
+    def total(self) -> SiteCounts:
+        """Sorted distinct places and their counts."""
+        self._flush()
+        return SiteCounts(self._positions, self._counts)
+
+    def _flush(self) -> None:
+        if self._buffer:
+            positions, counts = np.unique(np.concatenate(self._buffer), return_counts=True)
+            self._buffer, self._buffered = [], 0
+            self._merge(positions, counts)
+
+    def _merge(self, positions: np.ndarray, counts: np.ndarray) -> None:
+        both = np.concatenate([self._positions, positions])
+        self._positions, inverse = np.unique(both, return_inverse=True)
+        weights = np.concatenate([self._counts, counts])
+        self._counts = np.bincount(inverse, weights=weights, minlength=len(self._positions)).astype(np.int64)
+
+
+def make_signal(
+    files: Sequence[ReadFile],
+    assay: str,
+    genome: Genome,
+    *,
+    output: str | os.PathLike[str],
+    qc: str | os.PathLike[str],
+    read_filter: ReadFilter = ReadFilter(),
+    shift_check: str = "stop",
+    seed: int = 1234,
+    threads: int = 1,
+) -> None:
+    """Count the cut sites of one sample and write its bigWig and its record.
+
+    Parameters
+    ----------
+    files
+        The sample's files, pooled after each was put at the output shift.
+    assay
+        ``ATAC`` (output at +4/-4 from the aligned 5' ends) or ``DNASE`` (0/+1).
+    genome
+        The genome; its chromosomes are the bigWig's header.
+    output, qc
+        bigWig of integer insertions, both strands summed; JSON of what was read, dropped, voted and applied.
+    read_filter
+        For BAM and CRAM.
+    shift_check
+        ``stop``: an uncertain vote that the format's habit does not settle is an error; ``warn``: it is a warning,
+        and the estimate is used.
+    seed
+        For the sites drawn for the vote.
+    threads
+        For decompressing BAM and CRAM.
+    """
+    messages: list[str] = []
+    pooled, records = SiteCounter(), []
+    for file in files:
+        record, sites = _read_file(file, assay, genome, read_filter, shift_check, seed, threads, messages)
+        records.append(record)
+        pooled.add(sites.positions, sites.counts)
+    applied = {record["shift"]["input"] for record in records}
+    if len(applied) > 1:
+        messages.append(
+            f"The files carry different shifts ({', '.join(sorted(applied))}); each was put right before pooling."
+        )
+    total = pooled.total()
+    write_bigwig(output, genome.sizes, _by_chromosome(genome, total))
+    record = _signal_record(genome, total, assay, given=False, seed=seed, files=records, messages=messages)
+    write_json(qc, record)
+    for message in messages:
+        log.warning("%s", message)
+    log.info("%d insertions at %d positions", record["insertions"], record["positions"])
+
+
+def check_bigwig(
+    signal: str | os.PathLike[str], assay: str, genome: Genome, *, qc: str | os.PathLike[str]
+) -> None:
+    """Check a bigWig made elsewhere and write the same record as :func:`make_signal`.
+
+    Raises
+    ------
+    InputError
+        Values that are no whole non-negative numbers, another assembly, an empty track, or read coverage
+        in place of single-base cut sites.
+    """
+    array = SignalTrack.open(signal, genome).array
+    positions = np.flatnonzero(array)
+    if not positions.size:
+        raise InputError("no insertions", where=str(signal), expected="counts of cut sites")
+    following = array[np.minimum(positions + 1, array.size - 1)]
+    repeated = float(np.mean(following == array[positions]))
+    # Dense cut-site tracks repeat small values by chance; coverage repeats large ones too.
+    tall = array[positions] > np.median(array[positions])
+    repeated_tall = float(np.mean(following[tall] == array[positions][tall])) if tall.any() else repeated
+    if min(repeated, repeated_tall) > COVERAGE_SHARE:
+        raise InputError(
+            f"{repeated:.0%} of its bases have the same value as the next one",
+            where=str(signal),
+            expected="single-base cut sites (5' ends), not the coverage of whole reads",
+            mend="Give the reads themselves, or a bigWig of 5' ends",
+        )
+    total = SiteCounts(positions, array[positions].astype(np.int64))
+    messages = []
+    estimate = _estimate_given(genome, total, assay)
+    if estimate is not None and estimate < 0.5:
+        messages.append(
+            f"The cut-site PWM of the given bigWig resembles the {assay} reference little "
+            f"(r {estimate:.2f} at {OUTPUT_SHIFT[assay]}): check the shift that it was made with."
+        )
+    record = _signal_record(genome, total, assay, given=True, seed=None, files=[], messages=messages)
+    record["reference_r"] = estimate
+    record["path"], record["sha256"] = str(signal), sha256(signal)
+    write_json(qc, record)
+    for message in messages:
+        log.warning("%s", message)
+
+
+def _read_file(
+    file: ReadFile,
+    assay: str,
+    genome: Genome,
+    read_filter: ReadFilter,
+    shift_check: str,
+    seed: int,
+    threads: int,
+    messages: list[str],
+) -> tuple[dict[str, Any], SiteCounts]:
+    file_format = detect_format(file.path) if file.file_format == "auto" else file.file_format
+    tally: Counter[str] = Counter()
+    counters = {True: SiteCounter(), False: SiteCounter()}
+    for ends in read_ends(
+        file.path, genome, file_format=file_format, read_filter=read_filter, tally=tally, threads=threads
+    ):
+        for strand, counter in counters.items():
+            counter.add(ends.positions[ends.plus == strand])
+    plus, minus = counters[True].total(), counters[False].total()
+    if not tally["kept"]:
+        raise InputError(
+            "no usable reads" if tally["records"] else "no reads",
+            where=file.path,
+            expected="reads on the genome's chromosomes that pass the filters",
+            mend=_dropped_text(tally),
+        )
+    estimate = estimate_shift(genome, plus, minus, assay, np.random.default_rng(seed))
+    shift, how = _decide(file, file_format, assay, estimate, shift_check, messages)
+    move = Shift(OUTPUT_SHIFT[assay].plus - shift.plus, OUTPUT_SHIFT[assay].minus - shift.minus)
+    counter, moved_off = SiteCounter(), 0
+    for sites, distance in ((plus, move.plus), (minus, move.minus)):
+        moved, lost = _move(genome, sites, distance)
+        counter.add(moved.positions, moved.counts)
+        moved_off += lost
+    total = counter.total()
+    record = {
+        "path": file.path,
+        "format": file_format,
+        "sha256": sha256(file.path),
+        "records": tally["records"],
+        "kept": tally["kept"],
+        "dropped": {key.removeprefix("dropped: "): n for key, n in sorted(tally.items()) if key.startswith("dropped")},
+        "insertions": int(total.counts.sum()),
+        "off_chromosome": tally["off chromosome"] + moved_off,
+        "shift": {
+            "input": str(shift),
+            "how": how,
+            "applied": {"plus": move.plus, "minus": move.minus},
+            "usual": str(USUAL_SHIFT[assay, file_format]),
+            **_vote_record(estimate),
+        },
+    }
+    return record, total
+
+
+def _decide(
+    file: ReadFile, file_format: str, assay: str, estimate: Estimate, shift_check: str, messages: list[str]
+) -> tuple[Shift, str]:
+    """The shift that a file's reads carry, and whether it was stated, estimated or assumed."""
+    usual = USUAL_SHIFT[assay, file_format]
+    shown = f"{file.path}: " + _vote_text(estimate)
+    if file.shift is not None:
+        if estimate.verdict == "clear" and estimate.best != file.shift:
+            messages.append(f"{shown} The stated shift {file.shift} was used all the same.")
+        return file.shift, "stated"
+    if estimate.verdict == "clear":
+        if estimate.best != usual:
+            messages.append(
+                f"{file.path}: the reads carry the shift {estimate.best}, where {file_format} files usually carry {usual}."
+            )
+        return estimate.best, "estimated"
+    if estimate.verdict in ("thin", "split") and usual == estimate.best:
+        messages.append(f"{shown} That is what {file_format} files usually carry, so it was taken.")
+        return usual, "assumed"
+    if shift_check == "warn":
+        chosen = usual if estimate.verdict == "too few" else estimate.best
+        messages.append(f"{shown} Used {chosen}, because the shift check only warns.")
+        return chosen, "assumed"
+    raise InputError(
+        f"the shift that its reads carry is not certain. {_vote_text(estimate)}",
+        where=file.path,
+        expected="a clear vote",
+        mend=(
+            "State it: --input-shift PLUS/MINUS (reads_already_shifted in the sample sheet); an aligned BAM carries 0/0, "
+            "a 10x or ENCODE ATAC fragment file +4/-5, DNase 0/0; or set shift_check to warn"
+        ),
+    )
+
+
+def _vote_text(estimate: Estimate) -> str:
+    scores = ", ".join(f"{shift} {score:.2f}" for shift, score in list(estimate.scores.items())[:3])
+    if estimate.verdict == "too few":
+        return (
+            f"Only {min(estimate.sites_used.values())} distinct sites on a strand, of the {MIN_SITES} that a vote "
+            f"needs (best scores: {scores})."
+        )
+    return (
+        f"The vote is {estimate.verdict}: {estimate.agreement:.0%} of the votes for {estimate.best}, "
+        f"margin {estimate.margin:.2f} (best scores: {scores})."
+    )
+
+
+def _vote_record(estimate: Estimate) -> dict[str, Any]:
+    return {
+        "best": str(estimate.best),
+        "verdict": estimate.verdict,
+        "margin": estimate.margin,
+        "agreement": estimate.agreement,
+        "scores": estimate.scores,
+        "votes": estimate.votes,
+        "sites_used": estimate.sites_used,
+    }
+
+
+def _dropped_text(tally: Counter[str]) -> str:
+    dropped = {key.removeprefix("dropped: "): n for key, n in tally.items() if key.startswith("dropped") and n}
+    if not dropped:
+        return "Check the file"
+    return "Dropped: " + ", ".join(f"{n} {cause}" for cause, n in dropped.items())
+
+
+def _move(genome: Genome, sites: SiteCounts, distance: int) -> tuple[SiteCounts, int]:
+    """Move sites along the genome; those that leave their chromosome are lost and counted."""
+    ends = np.array([genome.offsets[name] + genome.sizes[name] for name in genome.names], dtype=np.int64)
+    chromosome = np.searchsorted(ends, sites.positions, side="right")
+    starts = ends - np.array(list(genome.sizes.values()), dtype=np.int64)
+    moved = sites.positions + distance
+    within = (moved >= starts[chromosome]) & (moved < ends[chromosome])
+    return SiteCounts(moved[within], sites.counts[within]), int(sites.counts[~within].sum())
+
+
+def _by_chromosome(genome: Genome, sites: SiteCounts) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    for name in genome.names:
+        first, last = np.searchsorted(
+            sites.positions, [genome.offsets[name], genome.offsets[name] + genome.sizes[name]]
+        )
+        yield name, sites.positions[first:last] - genome.offsets[name], sites.counts[first:last]
+
+
+def _signal_record(genome: Genome, total: SiteCounts, assay: str, **content: Any) -> dict[str, Any]:
+    frequencies, _ = cut_site_pwm(
+        genome, total.positions, total.counts.astype(float), before=PWM_REACH, after=PWM_REACH
+    )
+    return stamp(
+        "signal",
+        assay=assay,
+        output_shift=str(OUTPUT_SHIFT[assay]),
+        insertions=int(total.counts.sum()),
+        positions=len(total.positions),
+        chromosomes={name: int(counts.sum()) for name, _, counts in _by_chromosome(genome, total)},
+        pwm={
+            "offset": -PWM_REACH,
+            "width": 2 * PWM_REACH,
+            "frequencies": frequencies,
+            "background": _flank_composition(genome, total),
+        },
+        **content,
+    )
+
+
+def _flank_composition(genome: Genome, total: SiteCounts) -> np.ndarray:
+    reach = 4 * PWM_REACH
+    frequencies, _ = cut_site_pwm(genome, total.positions, np.ones(len(total.positions)), before=reach, after=reach)
+    return np.concatenate([frequencies[:PWM_REACH], frequencies[-PWM_REACH:]]).mean(axis=0)
+
+
+def _estimate_given(genome: Genome, total: SiteCounts, assay: str) -> float | None:
+    """Correlation of a given track's PWM with the references laid where the output convention puts them."""
+    if len(total.positions) < MIN_SITES:
+        return None
+    frequencies, _ = cut_site_pwm(genome, total.positions, np.ones(len(total.positions)), before=60, after=60)
+    sample = log_odds(frequencies, np.concatenate([frequencies[:30], frequencies[-30:]]).mean(axis=0))
+    best = []
+    for reference in load_references(assay):
+        rows = np.asarray(reference["log_odds"])
+        start = 60 + reference["first"] - OUTPUT_SHIFT[assay].plus
+        both = (rows, sample[start : start + len(rows)])
+        best.append(float(np.corrcoef(both[0].ravel(), both[1].ravel())[0, 1]))
+    return max(best)

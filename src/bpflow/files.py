@@ -1,0 +1,117 @@
+"""Reading and writing files safely: atomic outputs, JSON, digests, compressed input."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import tempfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from isal import igzip
+
+from bpflow import __version__
+from bpflow.errors import InputError
+
+__all__ = [
+    "READ_ERRORS",
+    "atomic_path",
+    "existing",
+    "is_gzip",
+    "open_binary",
+    "read_json",
+    "sha256",
+    "stamp",
+    "write_json",
+]
+
+# What a damaged gzip stream raises: a short one EOFError, a corrupt one the others.
+READ_ERRORS = (EOFError, zlib.error, igzip.BadGzipFile, igzip.isal_zlib.error)
+
+
+@contextmanager
+def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give a temporary name beside `path`; rename it to `path` only if the block succeeds."""
+    final = Path(path)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{final.name}.", suffix=".part", dir=final.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        # mkstemp makes private files; outputs follow the user's umask like any other file.
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        temporary.replace(final)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def existing(path: str | os.PathLike[str], what: str) -> Path:
+    """Return `path` if it is a readable file, else say which `what` is missing."""
+    found = Path(path)
+    if not found.is_file():
+        kind = "a folder" if found.is_dir() else "no such file"
+        raise InputError(kind, where=str(path), expected=f"{what}", mend="Check the path")
+    if not os.access(found, os.R_OK):
+        raise InputError("not readable", where=str(path), expected=f"{what} that you may read")
+    return found
+
+
+def is_gzip(path: str | os.PathLike[str]) -> bool:
+    """Tell gzip and bgzip files by their first bytes, never by their name."""
+    with open(path, "rb") as handle:
+        return handle.read(2) == b"\x1f\x8b"
+
+
+def open_binary(path: str | os.PathLike[str]) -> IO[bytes]:
+    """Open a plain, gzip or bgzip file for reading bytes."""
+    return igzip.open(path, "rb") if is_gzip(path) else open(path, "rb")  # type: ignore[return-value]
+
+
+def sha256(path: str | os.PathLike[str]) -> str:
+    """Digest of a file's bytes, in hexadecimal."""
+    with open(path, "rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def stamp(stage: str, **content: Any) -> dict[str, Any]:
+    """A stage's record: its name and the package version, then its content."""
+    return {"stage": stage, "version": __version__, **content}
+
+
+def write_json(path: str | os.PathLike[str], content: Any) -> None:
+    """Write JSON atomically; NaN and infinities become null, numpy values plain ones."""
+    with atomic_path(path) as temporary:
+        text = json.dumps(_plain(content), indent=1, ensure_ascii=False, allow_nan=False)
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def read_json(path: str | os.PathLike[str], what: str = "a JSON file") -> Any:
+    """Read JSON, naming the file and line where it is not."""
+    text = existing(path, what).read_bytes()
+    try:
+        return json.loads(text)
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        line = getattr(error, "lineno", 1)
+        raise InputError(f"not JSON ({error})", where=f"{path}, line {line}", expected=what) from None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Path):
+        return str(value)
+    return value

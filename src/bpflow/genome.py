@@ -1,0 +1,247 @@
+"""The genome, encoded once into a memory-mapped array of base codes (A C G T = 0 1 2 3, anything else 4)."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pysam
+
+from bpflow.chromosomes import choose_chromosomes, explain_mismatch
+from bpflow.errors import InputError
+from bpflow.files import atomic_path, existing, is_gzip, open_binary, read_json, sha256, stamp, write_json
+from bpflow.files import READ_ERRORS
+
+__all__ = ["OTHER_BASE", "Genome", "encode", "encode_fasta"]
+
+OTHER_BASE = 4
+INVALID = 255
+
+_CODES = np.full(256, INVALID, dtype=np.uint8)
+for _letters, _code in (("Aa", 0), ("Cc", 1), ("Gg", 2), ("Tt", 3), ("NnRrYySsWwKkMmBbDdHhVvUuXx-*.", OTHER_BASE)):
+    _CODES[[ord(letter) for letter in _letters]] = _code
+
+
+def encode(sequence: str) -> np.ndarray:
+    """Encode DNA letters of either case as uint8 codes; letters that are no IUPAC code become 255."""
+    return _CODES[np.frombuffer(sequence.encode("ascii", errors="replace"), dtype=np.uint8)]
+
+
+@dataclass(frozen=True)
+class Genome:
+    """Chromosomes laid end to end in one array, in the order of the FASTA.
+
+    Attributes
+    ----------
+    names
+        Chromosomes kept.
+    sizes
+        Length of each chromosome, in bases.
+    offsets
+        Where each chromosome starts in `array`.
+    array
+        (total length,) uint8 codes, memory-mapped.
+    acgt
+        Number of A, C, G and T of each chromosome.
+    source
+        The FASTA it was made from.
+    digest
+        SHA-256 of that FASTA.
+    dropped
+        Sequences of the FASTA that were left out, with the reason.
+    """
+
+    names: list[str]
+    sizes: dict[str, int]
+    offsets: dict[str, int]
+    array: np.ndarray
+    acgt: dict[str, int]
+    source: str
+    digest: str
+    dropped: dict[str, str]
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str], chromosomes: str | Sequence[str] = "auto") -> Genome:
+        """Open an encoded genome (``genome.json``) or encode a FASTA for this process alone.
+
+        Parameters
+        ----------
+        path
+            ``genome.json`` written by ``bpflow genome``, or a FASTA (plain, gzip or bgzip; no index is needed).
+        chromosomes
+            For a FASTA: the rule of :func:`bpflow.chromosomes.choose_chromosomes`.
+        """
+        if Path(path).suffix == ".json":
+            return cls._open_encoded(Path(path))
+        with tempfile.TemporaryDirectory(prefix="bpflow_") as folder:
+            target = Path(folder) / "genome.json"
+            encode_fasta(path, target, chromosomes=chromosomes)
+            # The mapping stays valid after the folder is gone.
+            return cls._open_encoded(target)
+
+    @classmethod
+    def _open_encoded(cls, path: Path) -> Genome:
+        record = read_json(path, "an encoded genome written by 'bpflow genome'")
+        if not isinstance(record, dict) or record.get("stage") != "genome":
+            raise InputError(
+                "not an encoded genome", where=str(path), expected="a FASTA or a genome.json of 'bpflow genome'"
+            )
+        data = existing(path.parent / record["data"], "the encoded sequence beside genome.json")
+        rows = record["chromosomes"]
+        total = sum(row["length"] for row in rows)
+        if data.stat().st_size != total:
+            raise InputError(
+                f"{data.stat().st_size} bytes", where=str(data), expected=f"{total}", mend="Run 'bpflow genome' again"
+            )
+        return cls(
+            names=[row["name"] for row in rows],
+            sizes={row["name"]: row["length"] for row in rows},
+            offsets={row["name"]: row["offset"] for row in rows},
+            array=np.memmap(data, dtype=np.uint8, mode="r"),
+            acgt={row["name"]: row["acgt"] for row in rows},
+            source=record["source"],
+            digest=record["sha256"],
+            dropped={row["name"]: row["reason"] for row in record["dropped"]},
+        )
+
+    def codes(self, chromosome: str) -> np.ndarray:
+        """Codes of one chromosome, (length,) uint8, without copying."""
+        start = self.offsets[chromosome]
+        return self.array[start : start + self.sizes[chromosome]]
+
+    def global_positions(self, chromosomes: Sequence[str] | np.ndarray, positions: np.ndarray) -> np.ndarray:
+        """Places in `array` of 0-based `positions` on `chromosomes`, (N,) int64."""
+        names, inverse = np.unique(np.asarray(chromosomes, dtype=object), return_inverse=True)
+        self.require(names.tolist(), where="regions")
+        offsets = np.array([self.offsets[name] for name in names], dtype=np.int64)
+        return (offsets[inverse] if len(names) else np.zeros(0, np.int64)) + np.asarray(positions, dtype=np.int64)
+
+    def windows(self, global_starts: np.ndarray, width: int) -> np.ndarray:
+        """Codes of windows of equal width, (N, width) uint8; `global_starts` as :meth:`global_positions`."""
+        return self.array[np.asarray(global_starts)[:, None] + np.arange(width)]
+
+    def require(self, names: Sequence[str], *, where: str) -> None:
+        """Stop if any of `names` is not a chromosome of this genome, saying how names differ."""
+        unknown = [name for name in names if name not in self.sizes]
+        if not unknown:
+            return
+        dropped = {name: self.dropped[name] for name in unknown if name in self.dropped}
+        mend = explain_mismatch(unknown, self.names)
+        if mend is None and dropped:
+            name, reason = next(iter(dropped.items()))
+            mend = f"{name} was left out of the genome ({reason}); set genome.chromosomes to keep it"
+        raise InputError(
+            f"chromosome {unknown[0]!r} is not in the genome",
+            where=where,
+            expected=f"names such as {', '.join(self.names[:3])}",
+            mend=mend or "Use the same assembly for all files",
+        )
+
+
+def encode_fasta(
+    fasta: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    *,
+    chromosomes: str | Sequence[str] = "auto",
+) -> None:
+    """Write ``genome.json``, and beside it ``genome.seq`` (codes, one byte a base) and ``chrom.sizes``.
+
+    Parameters
+    ----------
+    fasta
+        FASTA, plain, gzip or bgzip. It is read once from start to end, so no index is needed.
+    output
+        The JSON's path; the two other files go into its folder.
+    chromosomes
+        The rule of :func:`bpflow.chromosomes.choose_chromosomes`.
+
+    Raises
+    ------
+    InputError
+        Not a FASTA, a damaged one, a name twice, an empty sequence, letters that are no DNA, nothing kept.
+    """
+    output = Path(output)
+    names = [name for name, _ in _records(fasta)]
+    kept, dropped = choose_chromosomes(names, chromosomes, where=str(fasta))
+    keep, rows, lengths, offset = set(kept), [], {}, 0
+    data = output.with_suffix(".seq")
+    with atomic_path(data) as temporary, open(temporary, "wb") as handle:
+        for name, sequence in _records(fasta):
+            lengths[name] = len(sequence)
+            if name not in keep:
+                continue
+            codes = encode(sequence)
+            _check_letters(codes, sequence, name, fasta)
+            handle.write(codes.tobytes())
+            acgt = int(np.count_nonzero(codes < OTHER_BASE))
+            rows.append({"name": name, "length": len(codes), "offset": offset, "acgt": acgt})
+            offset += len(codes)
+    with atomic_path(output.with_name("chrom.sizes")) as temporary:
+        temporary.write_text("".join(f"{row['name']}\t{row['length']}\n" for row in rows))
+    write_json(
+        output,
+        stamp(
+            "genome",
+            source=str(fasta),
+            sha256=sha256(fasta),
+            rule=chromosomes if isinstance(chromosomes, str) else list(chromosomes),
+            chromosomes=rows,
+            dropped=[{"name": name, "length": lengths[name], "reason": why} for name, why in dropped.items()],
+            data=data.name,
+            messages=[],
+        ),
+    )
+
+
+def _records(fasta: str | os.PathLike[str]) -> Iterator[tuple[str, str]]:
+    _check_is_fasta(fasta)
+    seen: set[str] = set()
+    with pysam.FastxFile(str(fasta), persist=False) as records:
+        try:
+            for record in records:
+                if record.name in seen:
+                    raise InputError(f"the name {record.name!r} comes twice", where=str(fasta), expected="unique names")
+                if not record.sequence:
+                    raise InputError(f"the sequence {record.name!r} is empty", where=str(fasta))
+                seen.add(record.name)
+                yield record.name, record.sequence
+        except (OSError, ValueError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(f"damaged ({error})", where=str(fasta), mend="Copy or download it again") from None
+
+
+def _check_is_fasta(fasta: str | os.PathLike[str]) -> None:
+    existing(fasta, "a FASTA file")
+    try:
+        with open_binary(fasta) as handle:
+            first = handle.read(1)
+            if first != b">":
+                raise InputError(
+                    f"starts with {first!r}", where=f"{fasta}, line 1", expected="a FASTA, whose first letter is '>'"
+                )
+            if is_gzip(fasta):
+                # The reader below does not tell a truncated stream from a finished one.
+                while handle.read(1 << 24):
+                    pass
+    except READ_ERRORS as error:
+        raise InputError(
+            f"the compressed file is damaged or cut short ({error})",
+            where=str(fasta),
+            mend="Copy or download it again",
+        ) from None
+
+
+def _check_letters(codes: np.ndarray, sequence: str, name: str, fasta: str | os.PathLike[str]) -> None:
+    invalid = np.flatnonzero(codes == INVALID)
+    if invalid.size:
+        position = int(invalid[0])
+        raise InputError(
+            f"the letter {sequence[position]!r} at {name}:{position} (0-based) is no DNA",
+            where=str(fasta),
+            expected="A, C, G, T, N or another IUPAC letter",
+        )

@@ -1,0 +1,237 @@
+"""Non-peaks: background windows matched to the peaks by GC content, within each of a fold's splits."""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bpflow.errors import InputError
+from bpflow.files import stamp, write_json
+from bpflow.folds import SPLITS, Fold
+from bpflow.genome import Genome
+from bpflow.regions import centers, from_centers, inside, on, overlaps, read_intervals, read_regions, write_regions
+
+__all__ = ["candidates", "gc_content", "make_nonpeaks", "match_histogram"]
+
+log = logging.getLogger("bpflow")
+
+# GC is compared in hundredths, as in the official program.
+GC_BINS = 101
+# A partner may differ by this much in GC; beyond it a peak stays without.
+LARGEST_GC_DIFFERENCE = 0.1
+WINDOWS_AT_ONCE = 1 << 16
+
+
+@dataclass(frozen=True)
+class Match:
+    """Candidates chosen for one split, and how the peaks fared.
+
+    Attributes
+    ----------
+    chosen
+        Row numbers of the chosen candidates.
+    wanted
+        Partners wanted: peaks times ratio.
+    moved
+        Partners that differ from their peak in GC by at least 0.01.
+    unmatched
+        Partners not found.
+    """
+
+    chosen: np.ndarray
+    wanted: int
+    moved: int
+    unmatched: int
+
+
+def make_nonpeaks(
+    peaks: str | os.PathLike[str],
+    fold: Fold,
+    genome: Genome,
+    *,
+    output: str | os.PathLike[str],
+    qc: str | os.PathLike[str],
+    fold_name: str,
+    blacklist: str | os.PathLike[str] | None = None,
+    input_length: int = 2114,
+    stride: int = 1000,
+    ratio: int = 2,
+    seed: int = 1234,
+) -> None:
+    """Choose non-peaks for one fold and write them as narrowPeak, with their record.
+
+    Candidates are windows of `input_length` every `stride` bases that touch neither a peak nor the blacklist, both
+    widened by half a window (rule of the official program). In the training and validation splits each peak gets
+    `ratio` partners, in the test split one; no candidate is used twice.
+
+    Parameters
+    ----------
+    peaks
+        The sample's peaks.
+    fold
+        Chromosomes of the splits.
+    genome
+        The genome.
+    output, qc
+        narrowPeak in genome order; JSON with the GC histograms and the numbers matched.
+    fold_name
+        Name of the fold in the record.
+    blacklist
+        BED of regions to avoid.
+    input_length, stride
+        Width of a window and distance between candidates, in bases.
+    ratio
+        Partners a peak in training and validation.
+    seed
+        For the choice among candidates of equal GC.
+
+    Raises
+    ------
+    InputError
+        A split has peaks but no candidate at all, or no peaks.
+    """
+    frame = read_regions(peaks, genome)
+    excluded = [frame[["chrom", "start", "end"]]]
+    if blacklist:
+        excluded.append(read_intervals(blacklist))
+    pool, windows = candidates(genome, pd.concat(excluded), input_length, stride)
+    pool_gc = gc_content(genome, pool, input_length)
+    frame = frame[inside(frame, genome.sizes, input_length)]
+    rng = np.random.default_rng(seed)
+    chosen, splits, messages = [], {}, []
+    for split in SPLITS:
+        names = fold.split(split)
+        peak_gc = gc_content(genome, on(frame, names), input_length)
+        rows = np.flatnonzero(pool["chrom"].isin(names).to_numpy())
+        if not len(peak_gc):
+            raise InputError(
+                f"no peaks on the {split} chromosomes ({', '.join(names)})",
+                where=str(peaks),
+                expected="peaks in each split of the fold",
+                mend="Change the folds, or lower folds.n",
+            )
+        match = match_histogram(peak_gc, pool_gc[rows], ratio if split != "test" else 1, rng)
+        if not len(match.chosen):
+            raise InputError(
+                f"no background window is left on the {split} chromosomes",
+                where=str(peaks),
+                expected=f"windows of {input_length} bases that touch no peak",
+                mend="Lower nonpeaks.stride or the number of peaks (peaks.max)",
+            )
+        chosen.append(rows[match.chosen])
+        splits[split] = {
+            "peaks": len(peak_gc),
+            "wanted": match.wanted,
+            "matched": len(match.chosen),
+            "unmatched": match.unmatched,
+            "moved": match.moved,
+            "candidates": len(rows),
+        }
+        if match.unmatched:
+            messages.append(
+                f"{split}: {match.unmatched} of {match.wanted} wanted non-peaks were not found: all {len(rows)} candidates "
+                f"within {LARGEST_GC_DIFFERENCE} in GC are used. A smaller nonpeaks.stride gives more candidates."
+            )
+    picked = np.sort(np.concatenate(chosen))
+    write_regions(pool.iloc[picked], output)
+    for message in messages:
+        log.warning("%s", message)
+    log.info("%d non-peaks chosen of %d candidates", len(picked), len(pool))
+    used = frame["chrom"].isin(fold.chromosomes).to_numpy()
+    write_json(
+        qc,
+        stamp(
+            "nonpeaks",
+            fold=fold_name,
+            candidates=len(pool),
+            excluded=windows - len(pool),
+            wanted=sum(split["wanted"] for split in splits.values()),
+            matched=len(picked),
+            unmatched=sum(split["unmatched"] for split in splits.values()),
+            splits=splits,
+            gc=_histograms(gc_content(genome, frame[used], input_length), pool_gc[picked], pool_gc),
+            stride=stride,
+            ratio=ratio,
+            seed=seed,
+            messages=messages,
+        ),
+    )
+
+
+def candidates(genome: Genome, excluded: pd.DataFrame, width: int, stride: int) -> tuple[pd.DataFrame, int]:
+    """Windows every `stride` bases, strictly inside their chromosome, that touch no excluded interval widened by
+    half a window; and the number of windows before the exclusion."""
+    names, starts = [], []
+    for name in genome.names:
+        first = np.arange(0, max(genome.sizes[name] - width, 0), stride)
+        names.append(np.full(len(first), name, dtype=object))
+        starts.append(first)
+    start = np.concatenate(starts)
+    frame = from_centers(np.concatenate(names), start + width // 2, width)
+    touched = overlaps(frame["chrom"], start, start + width, excluded, margin=width // 2)
+    return frame[~touched].reset_index(drop=True), len(frame)
+
+
+def gc_content(genome: Genome, frame: pd.DataFrame, width: int) -> np.ndarray:
+    """Share of C and G in the window of `width` around each centre, in hundredths (N counts as neither), (N,) int."""
+    starts = genome.global_positions(frame["chrom"].to_numpy(), centers(frame) - width // 2)
+    result = np.zeros(len(starts), dtype=np.int64)
+    for i in range(0, len(starts), WINDOWS_AT_ONCE):
+        part = starts[i : i + WINDOWS_AT_ONCE]
+        low, high = int(part.min()), int(part.max()) + width
+        # A running sum over the stretch that the windows span: two look-ups a window, whatever its width.
+        codes = genome.array[low:high]
+        running = np.concatenate([[0], np.cumsum((codes == 1) | (codes == 2), dtype=np.int64)])
+        counts = running[part - low + width] - running[part - low]
+        result[i : i + WINDOWS_AT_ONCE] = np.round(counts / width * 100).astype(np.int64)
+    return result
+
+
+def match_histogram(peak_gc: np.ndarray, pool_gc: np.ndarray, ratio: int, rng: np.random.Generator) -> Match:
+    """Choose candidates whose GC histogram follows that of the peaks.
+
+    Each bin first serves its own peaks; what is still wanted then goes to the nearest bins that have candidates
+    left, one hundredth further at a time, up to :data:`LARGEST_GC_DIFFERENCE`. It ends after that many rounds
+    whatever the numbers are.
+
+    Parameters
+    ----------
+    peak_gc, pool_gc
+        GC of peaks and of candidates, in hundredths.
+    ratio
+        Partners wanted for each peak.
+    rng
+        Draws among the candidates of a bin.
+    """
+    wanted = np.bincount(peak_gc, minlength=GC_BINS) * ratio
+    supply = np.bincount(pool_gc, minlength=GC_BINS)
+    taken = np.minimum(wanted, supply)
+    demand, left = wanted - taken, supply - taken
+    moved = 0
+    for distance in range(1, round(LARGEST_GC_DIFFERENCE * 100) + 1):
+        for step in (-distance, distance):
+            source = np.arange(max(0, -step), GC_BINS - max(0, step))
+            give = np.minimum(demand[source], left[source + step])
+            demand[source] -= give
+            left[source + step] -= give
+            taken[source + step] += give
+            moved += int(give.sum())
+    order = rng.permutation(len(pool_gc))
+    order = order[np.argsort(pool_gc[order], kind="stable")]
+    first = np.concatenate([[0], np.cumsum(supply)[:-1]])
+    chosen = np.concatenate([order[start : start + n] for start, n in zip(first, taken, strict=True)])
+    return Match(chosen=chosen, wanted=int(wanted.sum()), moved=moved, unmatched=int(demand.sum()))
+
+
+def _histograms(peaks: np.ndarray, nonpeaks: np.ndarray, pool: np.ndarray) -> dict[str, Any]:
+    return {
+        "bins": [i / 100 for i in range(GC_BINS)],
+        "peaks": np.bincount(peaks, minlength=GC_BINS),
+        "nonpeaks": np.bincount(nonpeaks, minlength=GC_BINS),
+        "candidates": np.bincount(pool, minlength=GC_BINS),
+    }

@@ -1,0 +1,266 @@
+"""How far reads were shifted already: a vote over reference cut-site PWMs.
+
+A read's 5' end lies at a fixed distance from the base where the enzyme acted, and the enzyme's sequence preference shows
+where that was. Everything here is in *read orientation*: position 0 is the read's 5' base and positions grow along the
+read, so that one reference serves both strands. A read on the - strand shifted by -5 in genome coordinates is shifted
+by +5 in read orientation.
+
+PWMs are compared as log odds against the composition of the sample's own flanks, so that genomes rich in AT and in GC
+are treated alike; the score of a shift is the Pearson correlation of the two log-odds matrices, laid on each other.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bpflow.errors import InputError
+from bpflow.genome import OTHER_BASE, Genome
+
+__all__ = [
+    "ASSAYS",
+    "MIN_SITES",
+    "OUTPUT_SHIFT",
+    "Estimate",
+    "Shift",
+    "SiteCounts",
+    "cut_site_pwm",
+    "estimate_shift",
+    "load_references",
+    "log_odds",
+    "parse_shift",
+    "sample_log_odds",
+]
+
+ASSAYS = ("ATAC", "DNASE")
+# Below this many distinct sites on a strand a vote is not trusted.
+MIN_SITES = 2_000
+SITES_SAMPLED = 200_000
+# The composition of the flanks is taken from this far off the 5' base, where the enzyme has no say.
+FLANK = (30, 60)
+LARGEST_SHIFT = 10
+CLEAR_AGREEMENT = 0.75
+CLEAR_MARGIN = 0.1
+CLEAR_SCORE = 0.4
+PSEUDOCOUNT = 0.01
+
+
+class Shift(NamedTuple):
+    """Shift of + and - reads in genome coordinates, as in +4/-5."""
+
+    plus: int
+    minus: int
+
+    def __str__(self) -> str:
+        return "/".join("0" if value == 0 else f"{value:+d}" for value in self)
+
+
+# Where the counted site lies, from the aligned 5' base (ATAC: both insertions of a Tn5 cut on one base).
+OUTPUT_SHIFT = {"ATAC": Shift(4, -4), "DNASE": Shift(0, 1)}
+STANDARD_SHIFTS = {
+    "ATAC": {Shift(0, 0)} | {Shift(plus, minus) for plus in (3, 4, 5) for minus in (-4, -5, -6)},
+    "DNASE": {Shift(0, 0), Shift(0, 1)},
+}
+
+
+class SiteCounts(NamedTuple):
+    """Distinct 5' ends of one strand: sorted places in ``Genome.array`` and how often each was seen."""
+
+    positions: np.ndarray
+    counts: np.ndarray
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The outcome of a vote.
+
+    Attributes
+    ----------
+    best
+        Shift with the highest mean score over references and strands, or None with too few sites.
+    verdict
+        ``clear``, ``thin`` (low score or margin), ``split`` (references disagree), ``nonstandard`` (clear, but no
+        shift in common use) or ``too few`` (sites).
+    margin
+        Score of `best` less the best score of any other shift.
+    agreement
+        Share of the votes (reference x strand) for `best`.
+    scores
+        Score of each candidate shift, best ten.
+    votes
+        One record a reference and strand: its own best shift, score, the second best score and the margin.
+    sites_used
+        Sites that the sample PWM of each strand was made from.
+    """
+
+    best: Shift | None
+    verdict: str
+    margin: float
+    agreement: float
+    scores: dict[str, float]
+    votes: list[dict[str, Any]]
+    sites_used: dict[str, int]
+
+
+def parse_shift(text: str, *, where: str) -> Shift | None:
+    """Read ``auto`` (None) or the shift that reads carry already, such as ``0/0`` or ``+4/-5``."""
+    if text == "auto":
+        return None
+    parts = text.split("/")
+    try:
+        plus, minus = (int(part) for part in parts)
+    except ValueError:
+        raise InputError(
+            f"the shift {text!r}", where=where, expected="'auto' or PLUS/MINUS in bases, such as 0/0 or +4/-5"
+        ) from None
+    return Shift(plus, minus)
+
+
+def load_references(assay: str) -> list[dict[str, Any]]:
+    """Reference log-odds matrices of an assay: ``name``, ``source``, ``first`` (read-orientation position of the first
+    row, for unshifted reads) and ``log_odds`` (rows x A, C, G, T)."""
+    text = resources.files("bpflow").joinpath("data/shift_references.json").read_text(encoding="utf-8")
+    return json.loads(text)[assay]
+
+
+def cut_site_pwm(
+    genome: Genome, positions: np.ndarray, weights: np.ndarray, *, before: int, after: int, reverse: bool = False
+) -> tuple[np.ndarray, int]:
+    """Base frequencies around sites.
+
+    Parameters
+    ----------
+    genome
+        Where the bases come from.
+    positions
+        (N,) places in ``Genome.array``.
+    weights
+        (N,) how much each site counts.
+    before, after
+        The window is [position - before, position + after) in read orientation.
+    reverse
+        Whether the reads run backwards (- strand): the window is then read from the other strand.
+
+    Returns
+    -------
+    frequencies, used
+        (before + after, 4) rows that sum to 1, and the number of sites whose window lay within one chromosome.
+    """
+    left, right = (after - 1, before + 1) if reverse else (before, after)
+    bounds = np.array([*genome.offsets.values(), genome.array.size], dtype=np.int64)
+    chromosome = np.searchsorted(bounds, positions, side="right") - 1
+    within = (positions - left >= bounds[chromosome]) & (positions + right <= bounds[chromosome + 1])
+    positions, weights = positions[within], weights[within]
+    counts = np.zeros((left + right, 4))
+    for i in range(-left, right):
+        bases = genome.array[positions + i]
+        counts[i + left] = np.bincount(bases, weights=weights, minlength=OTHER_BASE + 1)[:OTHER_BASE]
+    if reverse:
+        counts = counts[::-1, ::-1]
+    total = counts.sum(axis=1, keepdims=True)
+    return np.divide(counts, total, out=np.full_like(counts, 0.25), where=total > 0), len(positions)
+
+
+def estimate_shift(
+    genome: Genome,
+    plus: SiteCounts,
+    minus: SiteCounts,
+    assay: str,
+    rng: np.random.Generator,
+    references: Sequence[dict[str, Any]] | None = None,
+) -> Estimate:
+    """Find the shift that the sites carry by a vote over reference PWMs.
+
+    Parameters
+    ----------
+    genome
+        The genome.
+    plus, minus
+        Distinct 5' ends of each strand. Each counts once, so that repeats and duplicates have no more say.
+    assay
+        ``ATAC`` or ``DNASE``.
+    rng
+        Draws the sites used where there are more than needed.
+    references
+        Default: those shipped for the assay.
+    """
+    references = load_references(assay) if references is None else references
+    candidates = np.arange(-LARGEST_SHIFT, LARGEST_SHIFT + 1)
+    by_strand, used, votes = {}, {}, []
+    for strand, sites in (("+", plus), ("-", minus)):
+        sample, used["plus" if strand == "+" else "minus"] = sample_log_odds(
+            genome, sites, rng, reverse=strand == "-"
+        )
+        scores = np.array([[_score(sample, ref, shift) for shift in candidates] for ref in references])
+        by_strand[strand] = scores.mean(axis=0)
+        for reference, row in zip(references, scores, strict=True):
+            votes.append({"reference": reference["name"], "strand": strand, **_vote(row, candidates, strand)})
+    total = (by_strand["+"][:, None] + by_strand["-"][None, :]) / 2
+    # In genome coordinates a - read moves the other way.
+    pairs = {Shift(int(p), -int(m)): total[i, j] for i, p in enumerate(candidates) for j, m in enumerate(candidates)}
+    ranked = sorted(pairs, key=pairs.__getitem__, reverse=True)
+    best, margin = ranked[0], float(pairs[ranked[0]] - pairs[ranked[1]])
+    agreement = float(np.mean([vote["shift"] == (best.plus if vote["strand"] == "+" else best.minus) for vote in votes]))
+    if min(used.values()) < MIN_SITES:
+        verdict = "too few"
+    elif agreement < CLEAR_AGREEMENT:
+        verdict = "split"
+    elif margin < CLEAR_MARGIN / 2 or pairs[best] < CLEAR_SCORE:
+        verdict = "thin"
+    else:
+        verdict = "clear" if best in STANDARD_SHIFTS[assay] else "nonstandard"
+    return Estimate(
+        best=best,
+        verdict=verdict,
+        margin=margin,
+        agreement=agreement,
+        scores={str(shift): float(pairs[shift]) for shift in ranked[:10]},
+        votes=votes,
+        sites_used=used,
+    )
+
+
+def log_odds(frequencies: np.ndarray, background: np.ndarray) -> np.ndarray:
+    """Natural log of frequency over background, both eased by a small pseudocount; (width, 4)."""
+    return np.log((frequencies + PSEUDOCOUNT) / (background + PSEUDOCOUNT))
+
+
+def sample_log_odds(
+    genome: Genome, sites: SiteCounts, rng: np.random.Generator, *, reverse: bool
+) -> tuple[np.ndarray, int]:
+    """Log odds around distinct 5' ends against their flanks, (120, 4) in read orientation, and the sites used."""
+    positions = sites.positions
+    if len(positions) > SITES_SAMPLED:
+        positions = rng.choice(positions, SITES_SAMPLED, replace=False, shuffle=False)
+    reach = FLANK[1]
+    frequencies, used = cut_site_pwm(
+        genome, positions, np.ones(len(positions)), before=reach, after=reach, reverse=reverse
+    )
+    flanks = np.r_[0 : reach - FLANK[0], reach + FLANK[0] : 2 * reach]
+    return log_odds(frequencies, frequencies[flanks].mean(axis=0)), used
+
+
+def _score(sample: np.ndarray, reference: dict[str, Any], shift: int) -> float:
+    """Correlation of a reference with the sample, if its reads were shifted by `shift` along the read."""
+    rows = np.asarray(reference["log_odds"])
+    start = FLANK[1] + reference["first"] - shift
+    window = sample[start : start + len(rows)]
+    if window.std() == 0:
+        return 0.0
+    return float(np.corrcoef(window.ravel(), rows.ravel())[0, 1])
+
+
+def _vote(scores: np.ndarray, candidates: np.ndarray, strand: str) -> dict[str, Any]:
+    order = np.argsort(-scores, kind="stable")
+    shift = int(candidates[order[0]])
+    return {
+        "shift": shift if strand == "+" else -shift,
+        "score": float(scores[order[0]]),
+        "second": float(scores[order[1]]),
+        "margin": float(scores[order[0]] - scores[order[1]]),
+    }

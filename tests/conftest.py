@@ -1,0 +1,22 @@
+"""Fixtures that all tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of real data and golden values that the project does not ship (BPFLOW_TEST_DATA, default ../shared)."""
+    folder = Path(os.environ.get("BPFLOW_TEST_DATA", ROOT.parent / "shared"))
+    if not (folder / "golden").is_dir():
+        message = f"no test data in {folder}; set BPFLOW_TEST_DATA to the folder that holds data/ and golden/"
+        if os.environ.get("BPFLOW_REQUIRE_DATA"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return folder

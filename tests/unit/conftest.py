@@ -1,0 +1,51 @@
+"""Fixtures of the unit tests: one small simulated genome with reads, shared by all."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from bpflow.genome import Genome, encode_fasta
+from unit import simulated
+
+
+@pytest.fixture(scope="session")
+def sequences() -> dict[str, str]:
+    return simulated.make_sequences()
+
+
+@pytest.fixture(scope="session")
+def fasta(sequences, tmp_path_factory) -> Path:
+    return simulated.write_fasta(tmp_path_factory.mktemp("genome") / "genome.fa", sequences)
+
+
+@pytest.fixture(scope="session")
+def genome_json(fasta) -> Path:
+    output = fasta.with_name("genome.json")
+    encode_fasta(fasta, output)
+    return output
+
+
+@pytest.fixture(scope="session")
+def genome(genome_json) -> Genome:
+    return Genome.open(genome_json)
+
+
+@pytest.fixture(scope="session")
+def fragments(sequences) -> list[tuple[str, int, int]]:
+    return simulated.draw_fragments(sequences, 30_000)
+
+
+@pytest.fixture(scope="session")
+def fragment_file(fragments, tmp_path_factory) -> Path:
+    return simulated.write_fragments(tmp_path_factory.mktemp("reads") / "fragments.tsv.gz", fragments, "# made up\n")
+
+
+@pytest.fixture
+def working_folder(tmp_path, monkeypatch) -> Path:
+    """An empty folder that is the current one during the test."""
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+    shutil.rmtree(tmp_path, ignore_errors=True)

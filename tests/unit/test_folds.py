@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bpflow.errors import InputError
+from bpflow.folds import Fold, balance, check_fold_set, fold_set_record, read_fold
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    lengths=st.lists(st.integers(1_000, 10**8), min_size=3, max_size=30),
+    n=st.integers(3, 8),
+    peaks=st.integers(1, 1000),
+)
+def test_each_chromosome_is_tested_once_and_in_one_split_a_fold(lengths, n, peaks):
+    sizes = {f"c{i}": length for i, length in enumerate(lengths)}
+    counts = {name: 1 + peaks * i % 97 for i, name in enumerate(sizes)}
+    if len(sizes) < n:
+        with pytest.raises(InputError, match=rf"{len(sizes)} chromosome\(s\) with peaks for {n} folds"):
+            balance(sizes, counts, n)
+        return
+    folds = balance(sizes, counts, n)
+    assert sorted(name for fold in folds for name in fold.test) == sorted(sizes)
+    for fold in folds:
+        assert sorted(fold.chromosomes) == sorted(sizes)
+        assert fold.train
+        assert fold.valid
+        assert fold.test
+
+
+def test_equal_chromosomes_are_spread_evenly():
+    folds = balance({f"c{i}": 100 for i in range(10)}, {f"c{i}": 5 for i in range(10)}, 5)
+    assert [len(fold.test) for fold in folds] == [2] * 5
+
+
+def test_two_folds_and_too_few_chromosomes_say_what_is_possible():
+    with pytest.raises(InputError, match="3 or more"):
+        balance({"a": 1, "b": 1}, {"a": 1, "b": 1}, 2)
+    with pytest.raises(InputError, match="At least 3 chromosomes"):
+        balance({"a": 1}, {"a": 1}, 3)
+    with pytest.raises(InputError, match=r"Set folds\.n to 4"):
+        balance(dict.fromkeys("abcd", 1), dict.fromkeys("abcd", 1), 5)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "line 1: not JSON"),
+        ('{"train": ["chr1"]}', "under 'valid'"),
+        ('{"train": ["chr1"], "valid": [], "test": ["chr2"]}', "the split 'valid' is empty"),
+        ('{"train": ["chr1"], "valid": ["chr1"], "test": ["chr2"]}', "'chr1' is in more than one place"),
+        ('{"train": ["chr1"], "valid": ["chr3"], "test": ["chr9"]}', "'chr9' is not in the genome"),
+        ('{"train": ["1"], "valid": ["2"], "test": ["3"]}', "differ in style"),
+        ('{"train": ["chr1"], "valid": ["chr2"], "test": ["chrM"]}', "none of the chromosomes of 'test' was kept"),
+    ],
+)
+def test_bad_folds(tmp_path, genome, content, message):
+    path = tmp_path / "fold.json"
+    path.write_text(content)
+    with pytest.raises(InputError, match=message):
+        read_fold(path, genome)
+
+
+def test_a_fold_may_name_chromosomes_that_were_left_out(tmp_path, genome):
+    path = tmp_path / "fold.json"
+    path.write_text(json.dumps({"train": ["chr1", "chrM"], "valid": ["chr2"], "test": ["chr3"]}))
+    assert read_fold(path, genome) == Fold(("chr1",), ("chr2",), ("chr3",))
+
+
+def test_given_folds_must_not_test_a_chromosome_twice():
+    fold = Fold(("a",), ("b",), ("c",))
+    with pytest.raises(InputError, match="'c' is tested in more than one fold"):
+        check_fold_set([fold, fold], where="folds")
+
+
+def test_record_counts_bases_and_peaks_of_each_split():
+    record = fold_set_record([Fold(("a",), ("b",), ("c",))], {"a": 5, "b": 6, "c": 7}, {"a": 1, "c": 2}, given=True)
+    assert record["folds"][0]["length"] == {"train": 5, "valid": 6, "test": 7}
+    assert record["folds"][0]["peaks"] == {"train": 1, "valid": 0, "test": 2}
+    assert record["messages"] == ["No fold tests a, b; cross-fitted tracks leave them out."]
