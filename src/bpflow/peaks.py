@@ -22,7 +22,7 @@ from bpflow.genome import Genome
 from bpflow.regions import centers, inside, overlaps, read_intervals, read_regions, write_regions
 from bpflow.signal import SignalTrack
 
-__all__ = ["REPRODUCIBLE", "PeakRules", "insertions_in", "make_peaks"]
+__all__ = ["REPRODUCIBLE", "PeakRules", "found_again", "insertions_in", "make_peaks"]
 
 log = logging.getLogger("bpflow")
 
@@ -216,7 +216,7 @@ def _call(
         reproducible = np.ones(len(pooled), dtype=bool)
         for number, array in enumerate(others, start=1):
             again = _macs3(array, genome, rules, Path(folder), f"replicate_{number}")
-            reproducible &= _found_again(pooled, again)
+            reproducible &= found_again(pooled, again)
     return pooled[reproducible], int((~reproducible).sum())
 
 
@@ -248,8 +248,8 @@ def _macs3_program() -> str:
     return str(beside) if beside.exists() else "macs3"
 
 
-def _found_again(peaks: pd.DataFrame, again: pd.DataFrame) -> np.ndarray:
-    """Whether each peak shares half of its length, or of the other's, with any peak of `again`."""
+def found_again(peaks: pd.DataFrame, again: pd.DataFrame) -> np.ndarray:
+    """Whether each peak shares half of its length, or of the other's, with any peak of `again`, (N,) bool."""
     found = np.zeros(len(peaks), dtype=bool)
     start, end = peaks["start"].to_numpy(), peaks["end"].to_numpy()
     for name, group in again.drop_duplicates(["chrom", "start", "end"]).groupby("chrom"):

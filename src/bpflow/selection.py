@@ -8,6 +8,7 @@ fallback is taken and stated.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -97,22 +98,25 @@ def select_for_bias(
             expected="background insertions to learn the enzyme's bias from",
             mend="Use deeper data, or give a bias model of the same enzyme (bias_model in the sample sheet)",
         )
+    in_split = [fit_nonpeaks["chrom"].isin(names).to_numpy() for names in (fold.train, fold.valid)]
     quantile = float(np.quantile(peak_counts, PEAK_QUANTILE))
     threshold, fallback = threshold_factor * quantile, None
-    if not (counts[counts < threshold] > 0).any():
-        threshold = float(max(threshold_factor * np.median(peak_counts), np.min(counts[counts > 0]) + 1))
+    lowest = [counts[rows & (counts > 0)].min(initial=np.iinfo(counts.dtype).max) for rows in in_split]
+    if threshold <= max(lowest) < np.iinfo(counts.dtype).max:
+        threshold = float(max(threshold_factor * np.median(peak_counts), max(lowest) + 1))
         fallback = (
             f"The official threshold ({threshold_factor:g} x the 1 % quantile of peak counts, {quantile:g}) leaves no "
-            f"non-peak with an insertion; {threshold:g} was used instead ({threshold_factor:g} x the median of "
-            "peak counts, or just above the lowest non-peak that has any)."
+            f"non-peak with an insertion in training or validation; {threshold:g} was used instead "
+            f"({threshold_factor:g} x the median of peak counts, or just above the emptiest non-peaks that have any)."
         )
     below = counts < threshold
-    kept, count_range, inclusive = _within_quantiles(counts, counts[below], outlier_quantile)
+    kept, count_range, unfiltered = _within_quantiles(
+        counts, counts[below], outlier_quantile, enough=lambda kept: all((kept & below & rows).any() for rows in in_split)
+    )
     kept &= below
-    if inclusive:
-        fallback = _join(fallback, _zeros_kept(count_range))
-    chosen = counts[below & kept] if inclusive else counts[(counts > count_range[0]) & (counts < count_range[1])]
-    weight, warnings = _count_loss_weight(chosen)
+    if unfiltered:
+        fallback = _join(fallback, _outliers_kept(count_range))
+    weight, warnings = _count_loss_weight(counts[kept])
     test = on(inside_nonpeaks, fold.test)
     selected = pd.concat([fit_nonpeaks[kept], test], ignore_index=True)
     record = stamp(
@@ -174,10 +178,16 @@ def select_for_chrombpnet(
     sample = np.random.default_rng(seed).choice(nonpeak_counts, drawn, replace=False)
     pooled = np.concatenate([peak_counts, sample])
     both = np.concatenate([peak_counts, nonpeak_counts])
-    kept, count_range, inclusive = _within_quantiles(
-        both, pooled, outlier_quantile, enough=lambda kept: kept[len(peak_counts) :].any()
+    rows = pd.concat([fit_peaks["chrom"], fit_nonpeaks["chrom"]])
+    in_split = [
+        rows.isin(names).to_numpy() & (np.arange(len(rows)) >= first)
+        for names in (fold.train, fold.valid)
+        for first in (0, len(peak_counts))
+    ]
+    kept, count_range, unfiltered = _within_quantiles(
+        both, pooled, outlier_quantile, enough=lambda kept: all((kept & rows).any() for rows in in_split)
     )
-    fallback = _zeros_kept(count_range) if inclusive else None
+    fallback = _outliers_kept(count_range) if unfiltered else None
     weight, warnings = _count_loss_weight(pooled[(pooled >= count_range[0]) & (pooled <= count_range[1])])
     kept_peaks = fit_peaks[kept[: len(peak_counts)]]
     scaling = fit_nonpeaks[kept[len(peak_counts) :]]
@@ -216,20 +226,25 @@ def _counts(frame: pd.DataFrame, genome: Genome, track: SignalTrack, windows: Wi
     return track.sums(starts, windows.output_length)
 
 
-def _within_quantiles(counts, reference, q, enough=lambda kept: kept.any()):
-    """Mask of `counts` strictly within the quantiles of `reference`; inclusive where strict leaves not enough."""
+def _within_quantiles(
+    counts: np.ndarray, reference: np.ndarray, q: float, enough: Callable[[np.ndarray], bool]
+) -> tuple[np.ndarray, list[float], bool]:
+    """Mask of `counts` strictly within the quantiles of `reference`; within all of it where that leaves not enough."""
+    if not len(reference):
+        return np.zeros(len(counts), dtype=bool), [0.0, 0.0], False
     lower, upper = (float(np.quantile(reference, x)) for x in (1 - q, q))
     kept = (counts > lower) & (counts < upper)
-    inclusive = not enough(kept)
-    if inclusive:
+    unfiltered = not enough(kept)
+    if unfiltered:
+        lower, upper = float(reference.min()), float(reference.max())
         kept = (counts >= lower) & (counts <= upper)
-    return kept, [lower, upper], inclusive
+    return kept, [lower, upper], unfiltered
 
 
-def _zeros_kept(count_range: list[float]) -> str:
+def _outliers_kept(count_range: list[float]) -> str:
     return (
-        f"Only regions strictly between {count_range[0]:g} and {count_range[1]:g} insertions would be kept, which leaves "
-        "too few; regions at the limits were kept too."
+        "The official outlier filter (strictly within the quantiles of the counts) leaves a split without regions; all "
+        f"regions with {count_range[0]:g} to {count_range[1]:g} insertions were kept instead."
     )
 
 
@@ -255,8 +270,8 @@ def _require_regions(frame: pd.DataFrame, what: str, split: str) -> None:
         raise InputError(
             f"no {what} on the {split} chromosomes",
             where="the fold",
-            expected=f"{what} whose windows lie within their chromosome",
-            mend="Change the folds, or shorten the input window",
+            expected=f"{what} whose windows lie within their chromosome and whose counts are no outliers",
+            mend="Change the folds, shorten the input window, or use deeper data",
         )
 
 

@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pyBigWig
+import pytest
+
+from bpflow.cut_sites import ReadFile, check_bigwig, make_signal
+from bpflow.errors import InputError
+from bpflow.shift import Shift
+from bpflow.signal import SignalTrack, write_bigwig
+from unit import simulated
+
+
+@pytest.fixture
+def make(tmp_path, genome):
+    def run(*files, assay="ATAC", **options):
+        paths = tmp_path / "out.bw", tmp_path / "out.json"
+        make_signal(list(files), assay, genome, output=paths[0], qc=paths[1], **options)
+        return paths[0].read_bytes(), json.loads(paths[1].read_text())
+
+    return run
+
+
+def shifted(fragments, plus, minus):
+    return [(name, start + plus, end + minus) for name, start, end in fragments if end - start >= 10]
+
+
+def naive_counts(fragments, genome, plus, minus):
+    array = np.zeros(genome.array.size, int)
+    for name, start, end in fragments:
+        for position in (start + plus, end - 1 + minus):
+            if name in genome.sizes and 0 <= position < genome.sizes[name]:
+                array[genome.offsets[name] + position] += 1
+    return array
+
+
+def test_fragments_bam_and_shifted_fragments_give_the_same_bytes(tmp_path, make, fragments):
+    plain = [fragment for fragment in fragments if fragment[2] - fragment[1] >= 10]
+    files = {
+        "fragments": simulated.write_fragments(tmp_path / "a.tsv.gz", plain),
+        "shifted": simulated.write_fragments(tmp_path / "b.tsv.gz", shifted(plain, 4, -5)),
+        "bam": simulated.write_bam(tmp_path / "c.bam", plain, simulated.SIZES),
+        "cram": simulated.write_bam(tmp_path / "d.cram", plain, simulated.SIZES),
+    }
+    made = {name: make(ReadFile(str(path))) for name, path in files.items()}
+    assert {record["files"][0]["shift"]["input"] for _, record in made.values()} == {"0/0", "+4/-5"}
+    assert len({bytes_ for bytes_, _ in made.values()}) == 1
+
+
+def test_counts_are_where_the_convention_says(tmp_path, make, genome, fragments, fragment_file):
+    _, record = make(ReadFile(str(fragment_file)))
+    expected = naive_counts(fragments, genome, 4, -4)
+    assert np.array_equal(SignalTrack.open(tmp_path / "out.bw", genome).array, expected)
+    assert record["insertions"] == expected.sum()
+    assert record["positions"] == np.count_nonzero(expected)
+    assert record["files"][0]["insertions"] == expected.sum()
+
+
+def test_dnase_sites_are_the_base_at_start_and_the_base_after_the_end(tmp_path, make, genome):
+    path = simulated.write_fragments(tmp_path / "f.tsv.gz", [("chr1", 1000, 1050)])
+    make(ReadFile(str(path), shift=Shift(0, 0)), assay="DNASE")
+    assert np.flatnonzero(SignalTrack.open(tmp_path / "out.bw", genome).array).tolist() == [1000, 1050]
+
+
+def test_files_of_different_shift_are_put_right_before_pooling(tmp_path, make, fragments, genome):
+    plain = [fragment for fragment in fragments if fragment[2] - fragment[1] >= 10]
+    first = simulated.write_fragments(tmp_path / "a.tsv.gz", plain)
+    second = simulated.write_fragments(tmp_path / "b.tsv.gz", shifted(plain, 4, -5))
+    _, record = make(ReadFile(str(first)), ReadFile(str(second)))
+    assert np.array_equal(SignalTrack.open(tmp_path / "out.bw", genome).array, 2 * naive_counts(plain, genome, 4, -4))
+    assert any("different shifts (+4/-5, 0/0)" in message for message in record["messages"])
+
+
+def test_a_fragment_shorter_than_the_shift_keeps_both_insertions(tmp_path, make, genome):
+    path = simulated.write_fragments(tmp_path / "f.tsv.gz", [("chr1", 1000, 1003)])
+    _, record = make(ReadFile(str(path), shift=Shift(0, 0)))
+    assert record["insertions"] == 2
+    assert np.flatnonzero(SignalTrack.open(tmp_path / "out.bw", genome).array).tolist() == [998, 1004]
+
+
+def test_sites_moved_off_the_chromosome_are_counted(tmp_path, make):
+    path = simulated.write_fragments(tmp_path / "f.tsv.gz", [("chr2", 0, 4), ("chr2", 44_990, 45_000)])
+    _, record = make(ReadFile(str(path), shift=Shift(0, 0)))
+    assert record["insertions"] == 3
+    assert record["files"][0]["off_chromosome"] == 1
+
+
+def test_too_few_reads_ask_for_the_shift_or_warn(tmp_path, make):
+    path = simulated.write_fragments(tmp_path / "f.tsv.gz", [("chr1", 1000 + i, 1100 + i) for i in range(50)])
+    with pytest.raises(InputError, match=r"Only 50 distinct sites.*State it: --input-shift"):
+        make(ReadFile(str(path)))
+    _, record = make(ReadFile(str(path)), shift_check="warn")
+    assert record["files"][0]["shift"]["how"] == "assumed"
+    assert record["files"][0]["shift"]["input"] == "+4/-5"
+    _, record = make(ReadFile(str(path), shift=Shift(0, 0)))
+    assert record["files"][0]["shift"]["how"] == "stated"
+
+
+def test_a_nonstandard_shift_stops_unless_told_to_warn(tmp_path, make, fragments):
+    path = simulated.write_fragments(tmp_path / "f.tsv.gz", shifted(fragments, 4, 4))
+    with pytest.raises(InputError, match="not certain. The vote is nonstandard"):
+        make(ReadFile(str(path)))
+    _, record = make(ReadFile(str(path)), shift_check="warn")
+    assert record["files"][0]["shift"]["input"] == "+4/+4"
+
+
+def test_a_stated_shift_that_the_vote_contradicts_is_used_with_a_warning(fragment_file, make):
+    _, record = make(ReadFile(str(fragment_file), shift=Shift(4, -5)))
+    assert record["files"][0]["shift"]["input"] == "+4/-5"
+    assert any("100% of the votes for 0/0" in message for message in record["messages"])
+
+
+@pytest.fixture
+def faint_reads(fragments):
+    """Random cuts with few that follow the enzyme: best at 0/0, but by little."""
+    rng = np.random.default_rng(2)
+    noise = [("chr1", int(start), int(start) + 80) for start in rng.integers(1000, 50_000, 6_000)]
+    return noise + [fragments[i] for i in rng.permutation(len(fragments))[:200]]
+
+
+def test_a_thin_vote_is_settled_by_the_habit_of_the_format(tmp_path, make, faint_reads):
+    path = simulated.write_bam(tmp_path / "f.bam", faint_reads, simulated.SIZES)
+    _, record = make(ReadFile(str(path)))
+    shift = record["files"][0]["shift"]
+    assert (shift["verdict"], shift["input"], shift["how"]) == ("thin", "0/0", "assumed")
+    assert "That is what bam files usually carry" in record["messages"][0]
+
+
+def test_a_thin_vote_against_the_habit_of_the_format_stops(tmp_path, make, faint_reads):
+    path = simulated.write_fragments(tmp_path / "f.tsv.gz", faint_reads)
+    with pytest.raises(InputError, match=r"not certain. The vote is thin.*0/0 0\.3"):
+        make(ReadFile(str(path)))
+
+
+def test_given_bigwigs_are_checked(tmp_path, genome, fragment_file, make):
+    make(ReadFile(str(fragment_file)))
+    check_bigwig(tmp_path / "out.bw", "ATAC", genome, qc=tmp_path / "qc.json")
+    record = json.loads((tmp_path / "qc.json").read_text())
+    assert record["given"] is True
+    assert record["messages"] == []
+    assert record["reference_r"] > 0.7
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([1.0, 2.5, 3.0], "the value 2.5 at chr1:1005"),
+        ([1.0, -2.0, 3.0], "the value -2 at chr1:1005"),
+    ],
+)
+def test_fractions_and_negative_values_are_refused(tmp_path, genome, values, message):
+    write_bigwig(tmp_path / "x.bw", genome.sizes, [("chr1", np.array([1000, 1005, 1010]), np.array(values))])
+    with pytest.raises(InputError, match=message):
+        check_bigwig(tmp_path / "x.bw", "ATAC", genome, qc=tmp_path / "qc.json")
+
+
+def test_coverage_of_whole_reads_is_refused(tmp_path, genome):
+    coverage = np.zeros(60_000)
+    for start in np.random.default_rng(0).integers(0, 59_000, 3000):
+        coverage[start : start + 75] += 1
+    positions = np.flatnonzero(coverage)
+    write_bigwig(tmp_path / "x.bw", genome.sizes, [("chr1", positions, coverage[positions])])
+    with pytest.raises(InputError, match="not the coverage of whole reads"):
+        check_bigwig(tmp_path / "x.bw", "ATAC", genome, qc=tmp_path / "qc.json")
+
+
+def test_other_assemblies_and_other_files_are_refused(tmp_path, genome):
+    for header, message in (([("chr1", 61_000)], "chr1 has 61000 bases"), ([("1", 60_000)], "differ in style")):
+        with pyBigWig.open(str(tmp_path / "x.bw"), "w") as handle:
+            handle.addHeader(header)
+            handle.addEntries(header[0][0], [5], values=[1.0], span=1)
+        with pytest.raises(InputError, match=message):
+            check_bigwig(tmp_path / "x.bw", "ATAC", genome, qc=tmp_path / "qc.json")
+    (tmp_path / "y.bw").write_text("no bigWig")
+    with pytest.raises(InputError, match="not a bigWig"):
+        check_bigwig(tmp_path / "y.bw", "ATAC", genome, qc=tmp_path / "qc.json")

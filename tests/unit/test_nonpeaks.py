@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bpflow.errors import InputError
+from bpflow.folds import Fold
+from bpflow.nonpeaks import candidates, gc_content, make_nonpeaks, match_histogram
+from bpflow.regions import centers, from_centers, inside, on, read_regions, write_regions
+
+FOLD = Fold(("chr1",), ("chr2",), ("chr3",))
+WIDTH = 500
+
+
+@pytest.fixture
+def peak_file(tmp_path):
+    frame = pd.concat(
+        [
+            from_centers(["chr1"] * 6, np.arange(5_000, 59_000, 10_000), 300),
+            from_centers(["chr2"] * 4, np.arange(5_000, 45_000, 10_000), 300),
+            from_centers(["chr3"] * 3, np.arange(5_000, 30_000, 10_000), 300),
+        ]
+    )
+    write_regions(frame, tmp_path / "peaks.narrowPeak")
+    return tmp_path / "peaks.narrowPeak"
+
+
+def nonpeaks(tmp_path, genome, peak_file, **options):
+    output, qc = tmp_path / "n.narrowPeak", tmp_path / "n.json"
+    options = {"input_length": WIDTH, "stride": 100, "ratio": 2, **options}
+    make_nonpeaks(peak_file, FOLD, genome, output=output, qc=qc, fold_name="fold_0.json", **options)
+    return read_regions(output, genome), json.loads(qc.read_text())
+
+
+def test_partners_are_counted_by_split_and_touch_no_peak(tmp_path, genome, peak_file):
+    frame, record = nonpeaks(tmp_path, genome, peak_file)
+    assert [len(on(frame, FOLD.split(s))) for s in ("train", "valid", "test")] == [12, 8, 3]
+    assert record["unmatched"] == 0
+    assert inside(frame, genome.sizes, WIDTH).all()
+    peaks = read_regions(peak_file)
+    for name, start, end in zip(frame["chrom"], frame["start"], frame["end"], strict=True):
+        same = peaks[peaks["chrom"] == name]
+        assert not ((same["start"] - WIDTH // 2 < end) & (start < same["end"] + WIDTH // 2)).any()
+
+
+def test_gc_is_matched_within_each_split(tmp_path, genome, peak_file):
+    frame, _ = nonpeaks(tmp_path, genome, peak_file)
+    peaks = read_regions(peak_file)
+    for split in ("train", "valid"):
+        wanted = np.repeat(np.sort(gc_content(genome, on(peaks, FOLD.split(split)), WIDTH)), 2)
+        chosen = np.sort(gc_content(genome, on(frame, FOLD.split(split)), WIDTH))
+        assert np.abs(wanted - chosen).max() <= 2
+
+
+def test_same_seed_same_choice(tmp_path, genome, peak_file):
+    first, _ = nonpeaks(tmp_path, genome, peak_file, seed=5)
+    again, _ = nonpeaks(tmp_path, genome, peak_file, seed=5)
+    other, _ = nonpeaks(tmp_path, genome, peak_file, seed=6)
+    assert centers(first).tolist() == centers(again).tolist()
+    assert centers(first).tolist() != centers(other).tolist()
+
+
+def test_exhaustion_ends_and_is_said(tmp_path, genome, peak_file):
+    frame, record = nonpeaks(tmp_path, genome, peak_file, ratio=2000)
+    assert record["unmatched"] > 0
+    assert record["matched"] == len(frame) == len(frame.drop_duplicates(["chrom", "start"]))
+    assert "smaller nonpeaks.stride" in record["messages"][0]
+
+
+def test_a_split_without_candidates_or_peaks_is_an_error(tmp_path, genome, peak_file):
+    with pytest.raises(InputError, match="no background window is left on the train chromosomes"):
+        nonpeaks(tmp_path, genome, peak_file, input_length=20_000)
+    only = tmp_path / "only.narrowPeak"
+    write_regions(from_centers(["chr1"], np.array([5_000]), 300), only)
+    with pytest.raises(InputError, match="no peaks on the valid chromosomes"):
+        nonpeaks(tmp_path, genome, only)
+
+
+@settings(max_examples=60, deadline=None)
+@given(start=st.integers(0, 59_000), width=st.sampled_from([2, 100, 998]))
+def test_gc_agrees_with_counting_letters(genome, sequences, start, width):
+    frame = from_centers(["chr1"], np.array([start + width // 2]), width)
+    letters = sequences["chr1"][start : start + width].upper()
+    assert gc_content(genome, frame, width)[0] == round((letters.count("G") + letters.count("C")) / width * 100)
+
+
+def test_candidates_are_strictly_inside(genome):
+    frame, windows = candidates(genome, pd.DataFrame({"chrom": [], "start": [], "end": []}), 1000, 1000)
+    assert windows == len(frame) == 59 + 44 + 29
+    assert frame["end"].max() < 60_000
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    peaks=st.lists(st.integers(0, 100), min_size=1, max_size=60),
+    pool=st.lists(st.integers(0, 100), max_size=120),
+    ratio=st.integers(1, 3),
+    seed=st.integers(0, 5),
+)
+def test_matching_never_repeats_and_accounts_for_every_partner(peaks, pool, ratio, seed):
+    pool_gc = np.array(pool, dtype=np.int64)
+    match = match_histogram(np.array(peaks), pool_gc, ratio, np.random.default_rng(seed))
+    assert len(set(match.chosen.tolist())) == len(match.chosen)
+    assert len(match.chosen) + match.unmatched == match.wanted == len(peaks) * ratio
+    # Nothing unmatched while a candidate in reach is free.
+    if match.unmatched:
+        free = np.setdiff1d(np.arange(len(pool_gc)), match.chosen)
+        own = np.bincount(peaks, minlength=101) * ratio - np.bincount(pool_gc, minlength=101)
+        short = np.flatnonzero(own > 0)
+        assert not len(free) or not set(pool_gc[free]) & set(short.tolist())
