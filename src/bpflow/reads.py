@@ -27,6 +27,7 @@ EXCLUDABLE_FLAGS = {"unmapped": 0x4, "secondary": 0x100, "supplementary": 0x800,
 
 TEXT_BLOCK = 1 << 24
 BAM_BATCH = 1 << 17
+LONGEST_NUMBER = 12
 # CRAM fields to decode: flag, contig, position, mapping quality and CIGAR, so that no reference is needed.
 CRAM_FIELDS = 0x2 | 0x4 | 0x8 | 0x10 | 0x20
 
@@ -295,8 +296,8 @@ def _fault(columns: list[str], needed: int, *, has_strand: bool) -> tuple[str | 
     if len(columns) < needed:
         return f"{len(columns)} column(s)", f"{needed} or more, separated by tabs"
     for value, what in zip(columns[1:3], ("start", "end"), strict=True):
-        if not value.lstrip("-").isdigit():
-            return f"the {what} {value!r}", "a whole number"
+        if not value.removeprefix("-").isdigit() or len(value) > LONGEST_NUMBER:
+            return f"the {what} {value!r}", "a whole number of bases"
     start, end = int(columns[1]), int(columns[2])
     if start < 0 or end <= start:
         return f"start {start} and end {end}", "0 <= start < end (0-based, half-open)"
