@@ -1,0 +1,84 @@
+# make help lists the targets. Everything is installed into .venv, in the versions of requirements.lock.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+CORES ?= all
+ASSAY ?= ATAC
+PYTEST_ARGS ?=
+
+BIN := .venv/bin
+# Rules of the workflow call "python": with .venv first on the path, that is the one with all packages.
+RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
+DEMO_CONFIG := config/demo/config$(if $(filter DNASE,$(ASSAY)),.dnase).yaml
+DEMO_REPORT := demo/results/$(ASSAY)/report.html
+
+.PHONY: help setup setup-test demo test test-fast lint format system-deps lock clean
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/.setup  ## install what runs need into .venv
+
+setup-test: .venv/.setup-test  ## install what tests need into .venv
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "bpflow needs Python 3.11 or newer, but $(PYTHON) is $$($(PYTHON) --version 2>&1). Name another: make setup PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -m venv .venv || \
+		{ rm -rf .venv; echo "No virtual environment could be made. On Debian: apt-get install python3-venv" >&2; exit 1; }
+
+.venv/.setup: requirements.lock pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[workflow]'
+	@touch $@
+
+.venv/.setup-test: requirements.lock pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[workflow,test]'
+	@touch $@ .venv/.setup
+
+demo: .venv/.setup  ## run the embedded demo; make demo ASSAY=DNASE for the other enzyme
+	@[[ "$(ASSAY)" == ATAC || "$(ASSAY)" == DNASE ]] || { echo "ASSAY=$(ASSAY) is not known: ATAC or DNASE" >&2; exit 1; }
+	@$(RUN) python -m snakemake --cores $(CORES) --configfile $(DEMO_CONFIG)
+	@echo "The report: $(CURDIR)/$(DEMO_REPORT)"
+
+test: .venv/.setup-test  ## run all tests
+	$(RUN) python -m pytest $(PYTEST_ARGS)
+
+test-fast: .venv/.setup-test  ## run the tests that take less than five minutes together
+	$(RUN) python -m pytest -m "not slow and not system" $(PYTEST_ARGS)
+
+lint: .venv/.setup-test  ## check formatting, style, types and the workflow
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(RUN) python -m snakemake --lint
+
+format: .venv/.setup-test  ## format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/snakefmt Snakefile workflow
+
+SYSTEM_DEPS := samtools bedtools chromium slurm-wlm munge
+
+system-deps:  ## install the Debian packages that some tests need
+	@missing=(); for name in $(SYSTEM_DEPS); do \
+		dpkg-query -W -f='$${Status}' "$$name" 2>/dev/null | grep -q 'ok installed' || missing+=("$$name"); done; \
+	if [[ $${#missing[@]} -eq 0 ]]; then echo "system packages are there: $(SYSTEM_DEPS)"; exit 0; fi; \
+	command -v apt-get >/dev/null || { echo "not a Debian-like system; install by hand: $${missing[*]}" >&2; exit 1; }; \
+	sudo=; [[ $$(id -u) -eq 0 ]] || sudo=sudo; \
+	$$sudo apt-get update -qq && \
+	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$${missing[@]}"
+
+# What is installed now, without local builds (torch's +cpu) and without the package itself.
+lock:  ## write the versions installed in .venv to requirements.lock
+	@{ echo "# Exact versions that are tested, used as constraints: pip install -c requirements.lock -e '.[workflow]'"; \
+	$(BIN)/python -m pip freeze --exclude-editable --exclude pip --exclude setuptools \
+		| grep -v ' @ ' | sed -E 's/\+[A-Za-z0-9.]+$$//' | LC_ALL=C sort -f; } > requirements.lock.part
+	@mv requirements.lock.part requirements.lock
+	@echo "requirements.lock: $$(grep -c == requirements.lock) packages"
+
+clean:  ## remove the environment, the demo and caches; results of your own runs stay
+	rm -rf .venv demo .snakemake .mypy_cache .ruff_cache .pytest_cache build dist

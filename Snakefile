@@ -1,0 +1,70 @@
+# bpflow: reads and a genome in, bias-corrected models of chromatin accessibility and a report out.
+#
+# Outputs lie under <results>, the configuration's key "results":
+#   genome/, folds/                                          once a run
+#   {sample}/{signal,peaks,tracks}/                          once a sample
+#   {sample}/fold_{fold}/{regions,models,predictions,evaluation}/  once a sample and fold
+#   qc.html, report.html, config.json, logs/, benchmarks/
+
+from snakemake.utils import min_version
+
+min_version("9.19")
+
+
+configfile: "config/config.yaml"
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/demo.smk"
+include: "workflow/rules/genome.smk"
+include: "workflow/rules/signal.smk"
+include: "workflow/rules/folds.smk"
+include: "workflow/rules/regions.smk"
+include: "workflow/rules/bias.smk"
+include: "workflow/rules/chrombpnet.smk"
+include: "workflow/rules/interpretation.smk"
+include: "workflow/rules/report.smk"
+
+
+# The whole way.
+rule all:
+    default_target: True
+    input:
+        "<results>/qc.html",
+        "<results>/report.html",
+        collect(
+            "<results>/{sample}/tracks/{combine}/{track}.bw",
+            sample=SAMPLES,
+            combine=["crossfit", "mean"],
+            track=["observed", "with_bias", "bias", "corrected"],
+        ),
+
+
+# Signal and regions with a first report, before anything is trained.
+rule qc:
+    input:
+        "<results>/qc.html",
+
+
+# Bias models and their metrics.
+rule bias:
+    input:
+        collect(
+            "<results>/{sample}/fold_{fold}/evaluation/bias_metrics.json",
+            sample=SAMPLES,
+            fold=FOLDS,
+        ),
+
+
+# All models.
+rule train:
+    input:
+        collect(
+            "<results>/{sample}/fold_{fold}/models/{model}.safetensors",
+            sample=SAMPLES,
+            fold=FOLDS,
+            model=["bias_scaled", "chrombpnet", "chrombpnet_nobias"],
+        ),

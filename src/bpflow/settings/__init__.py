@@ -1,0 +1,23 @@
+"""The workflow's configuration and sample sheet: defaults, checks and messages that name the key or the row.
+
+Read by Snakemake's own Python while it parses the workflow, so only the standard library, PyYAML and jsonschema
+(which Snakemake itself needs) are imported here.
+"""
+
+from bpflow.settings.config import PRESETS, resolve_config, threshold_factor
+from bpflow.settings.paths import made_by_demo
+from bpflow.settings.resolved import write_resolved
+from bpflow.settings.schema import load_schema, schema_keys
+from bpflow.settings.sheet import Sample, read_samples
+
+__all__ = [
+    "PRESETS",
+    "Sample",
+    "load_schema",
+    "made_by_demo",
+    "read_samples",
+    "resolve_config",
+    "schema_keys",
+    "threshold_factor",
+    "write_resolved",
+]

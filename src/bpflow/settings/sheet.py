@@ -1,0 +1,213 @@
+"""The sample sheet: its rows, and checks that name the line, the sample and the column."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from bpflow.errors import InputError
+from bpflow.settings.config import SHIFT
+from bpflow.settings.paths import existing_path, made_by_demo
+from bpflow.settings.schema import check_schema
+
+__all__ = ["Sample", "read_samples"]
+
+#: Names beside the samples' folders in the results.
+RESERVED = {"genome", "folds", "logs", "benchmarks", "config.json", "qc.html", "report.html"}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One row of the sample sheet, with its lists split and its paths filled in."""
+
+    name: str
+    assay: str
+    reads: tuple[str, ...] = ()
+    format: str = "auto"
+    shifts: tuple[str, ...] = ("auto",)
+    signal: str | None = None
+    peaks: str | None = None
+    bias_model: str | None = None
+
+    def bias_model_for(self, fold: int | str) -> str | None:
+        """Path of the bias model that the sheet gives for `fold`, if it gives one."""
+        return self.bias_model and self.bias_model.replace("{fold}", str(fold))
+
+
+def read_samples(
+    path: str | os.PathLike[str],
+    schema: Mapping[str, Any],
+    config: Mapping[str, Any],
+    *,
+    made: Callable[[str], bool] = made_by_demo,
+) -> dict[str, Sample]:
+    """Read and check the sample sheet: tab-separated, one sample a row, ``#`` starts a comment line.
+
+    Parameters
+    ----------
+    path
+        The sheet.
+    schema
+        The schema of one row.
+    config
+        The configuration, resolved by `resolve_config`.
+    made
+        Tells files that the workflow will make, so that they may be absent.
+
+    Returns
+    -------
+    dict
+        Samples by name, in the sheet's order.
+
+    Raises
+    ------
+    InputError
+        Names the line, the sample and the column.
+    """
+    samples: dict[str, Sample] = {}
+    lines: dict[str, int] = {}
+    for line, row in _rows(path, list(schema["properties"])):
+        name = row.get("sample", "")
+        where = f"{path}, line {line}" + (f" (sample {name!r})" if name else "")
+        check_schema(row, schema, partial(_column, where))
+        if name in lines:
+            raise InputError(
+                f"sample {name!r} is in line {lines[name]} already",
+                where=where,
+                expected="each sample in one row",
+                mend="Write the files of one sample into one row, separated by commas",
+            )
+        if name in RESERVED:
+            raise InputError(f"{name!r} is a name that the results use themselves", where=f"{where}, column sample")
+        samples[name], lines[name] = _sample(row, config, where, made), line
+    if not samples:
+        raise InputError("no samples", where=str(path), expected="a header and one row for each sample")
+    return samples
+
+
+def _column(where: str, column: str) -> str:
+    return f"{where}, column {column}" if column else where
+
+
+def _rows(path: str | os.PathLike[str], known: list[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Rows of the sheet with their line numbers; empty cells are left out."""
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise InputError("not text", where=str(path), expected="a tab-separated sheet in UTF-8") from None
+    header: list[str] | None = None
+    for line, cells in enumerate(csv.reader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE), start=1):
+        cells = [cell.strip() for cell in cells]
+        if not any(cells) or cells[0].startswith("#"):
+            continue
+        where = f"{path}, line {line}"
+        if header is None:
+            header = cells
+            _check_header(header, known, where)
+        elif len(cells) != len(header):
+            raise InputError(
+                f"{len(cells)} columns",
+                where=where,
+                expected=f"{len(header)} as in the header",
+                mend="Columns are separated by tabs; an empty cell still has its tab",
+            )
+        else:
+            yield line, {key: cell for key, cell in zip(header, cells, strict=True) if cell}
+
+
+def _check_header(header: list[str], known: list[str], where: str) -> None:
+    if len(header) == 1 and re.search(r"[,; ]", header[0]):
+        raise InputError("no tabs in the header", where=where, expected="columns separated by tabs")
+    for name in header:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            raise InputError(
+                f"unknown column {name!r}",
+                where=where,
+                expected="columns among " + ", ".join(known),
+                mend=f"Perhaps {near[0]} is meant" if near else None,
+            )
+        if header.count(name) > 1:
+            raise InputError(f"column {name!r} is there twice", where=where)
+
+
+def _sample(row: Mapping[str, str], config: Mapping[str, Any], where: str, made: Callable[[str], bool]) -> Sample:
+    data, folds = config["data"], config["folds"]["run"]
+    if "reads" in row and "signal" in row:
+        raise InputError(
+            "both reads and signal are given",
+            where=where,
+            expected="one of the two",
+            mend="Leave one of them empty",
+        )
+    if "reads" not in row and "signal" not in row:
+        raise InputError(
+            "neither reads nor signal is given",
+            where=where,
+            expected="read files, or a bigWig of cut sites in signal",
+        )
+    reads = _split(row.get("reads", ""))
+    shifts = _split(row.get("reads_already_shifted", ""))
+    _check_reads(row, reads, shifts, where)
+    if config["peaks"]["reproducible"] == "replicates" and "peaks" not in row and len(reads) < 2:
+        raise InputError(
+            "fewer than two read files, but the config has peaks.reproducible: replicates",
+            where=f"{where}, column reads",
+            expected="the replicates' files, separated by commas",
+            mend="Add them, give peaks, or set peaks.reproducible: pseudoreplicates",
+        )
+
+    def path(column: str, **fill: Sequence[Any]) -> str | None:
+        given = row.get(column)
+        return given and existing_path(given, data, f"{where}, column {column}", made, **fill)
+
+    return Sample(
+        name=row["sample"],
+        assay=row["assay"],
+        reads=tuple(existing_path(name, data, f"{where}, column reads", made) for name in reads),
+        format=row.get("format", "auto"),
+        shifts=shifts or (config["reads_already_shifted"],),
+        signal=path("signal"),
+        peaks=path("peaks"),
+        bias_model=path("bias_model", fold=folds),
+    )
+
+
+def _check_reads(row: Mapping[str, str], reads: Sequence[str], shifts: Sequence[str], where: str) -> None:
+    if "" in reads:
+        raise InputError("an empty name between commas", where=f"{where}, column reads")
+    twice = next((name for name in reads if reads.count(name) > 1), None)
+    if twice:
+        raise InputError(f"{twice} is named twice", where=f"{where}, column reads", expected="each file once")
+    if not reads:
+        for column in ("format", "reads_already_shifted"):
+            if column in row:
+                raise InputError(
+                    f"{row[column]!r} with a signal, which it does not act on",
+                    where=f"{where}, column {column}",
+                    expected="an empty cell",
+                )
+    for shift in shifts:
+        if SHIFT.fullmatch(shift) is None:
+            raise InputError(
+                f"{shift!r} is not a shift",
+                where=f"{where}, column reads_already_shifted",
+                expected="auto, or the shifts of the two strands as in 0/0 or +4/-5",
+            )
+    if len(shifts) not in (0, 1, len(reads)):
+        raise InputError(
+            f"{len(shifts)} shifts for {len(reads)} read files",
+            where=f"{where}, column reads_already_shifted",
+            expected="one shift for all files, or one for each",
+        )
+
+
+def _split(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",")) if text else ()

@@ -1,0 +1,304 @@
+"""The configuration and the sample sheet: what is filled in, and what each mistake is told."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import yaml
+from plans import ROOT, Project, merged
+
+from bpflow import settings
+from bpflow.errors import InputError
+
+SCHEMAS = {name: settings.load_schema(ROOT / f"workflow/schemas/{name}.schema.yaml") for name in ("config", "samples")}
+WORKED = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "config").rglob("*.yaml"))
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project that is also the working directory."""
+    monkeypatch.chdir(tmp_path)
+    return Project(tmp_path)
+
+
+def resolve(project: Project, **changes) -> dict:
+    project.write()
+    return settings.resolve_config(merged(project.config, changes), SCHEMAS["config"])
+
+
+def read(project: Project, **changes) -> dict[str, settings.Sample]:
+    return settings.read_samples("samples.tsv", SCHEMAS["samples"], resolve(project, **changes))
+
+
+# What a wrong configuration is told: changes to a right one, and words that the message must hold.
+WRONG_CONFIGS = [
+    pytest.param({"sede": 1}, ["key sede", "unknown key 'sede'", "Perhaps seed is meant"], id="misspelt key"),
+    pytest.param({"model": {"presets": "small"}}, ["key model.presets", "Perhaps preset"], id="misspelt nested key"),
+    pytest.param({"epochs": 5}, ["key epochs", "Perhaps training.epochs"], id="key in the wrong section"),
+    pytest.param({"genome": {"fasta": None}}, ["key genome.fasta", "nothing given", "text"], id="no genome"),
+    pytest.param({"model": {"preset": "tiny"}}, ["model.preset", "'tiny'", "small or full"], id="unknown preset"),
+    pytest.param({"device": "gpu"}, ["key device", "'gpu'", "auto or cpu or cuda or mps"], id="unknown device"),
+    pytest.param({"precision": "fp16"}, ["key precision", "bfloat16"], id="unknown precision"),
+    pytest.param({"shift_check": "no"}, ["key shift_check", "stop or warn"], id="unknown shift check"),
+    pytest.param({"training": {"learning_rate": math.nan}}, ["training.learning_rate", "nan", "finite"], id="NaN"),
+    pytest.param({"nonpeaks": {"ratio": math.inf}}, ["nonpeaks.ratio", "inf", "finite"], id="infinity"),
+    pytest.param({"training": {"learning_rate": "1e-3"}}, ["learning_rate", "'1e-3'", "1.0e-3"], id="1e-3 is text"),
+    pytest.param({"training": {"epochs": -1}}, ["training.epochs", "-1", "not below 1"], id="negative epochs"),
+    pytest.param({"training": {"epochs": 2.5}}, ["training.epochs", "2.5", "a whole number"], id="half an epoch"),
+    pytest.param({"training": {"batch_size": True}}, ["training.batch_size", "True"], id="true is no number"),
+    pytest.param({"training": {"jitter": -1}}, ["training.jitter", "-1"], id="negative jitter"),
+    pytest.param({"training": {"outlier_quantile": 0.2}}, ["outlier_quantile", "above 0.5"], id="quantile"),
+    pytest.param(
+        {"training": {"bias_threshold_factor": "low"}},
+        ["bias_threshold_factor", "'low'", "auto or a number, above 0"],
+        id="factor",
+    ),
+    pytest.param({"peaks": {"p_value": 0}}, ["peaks.p_value", "above 0"], id="p-value of zero"),
+    pytest.param({"peaks": {"reproducible": "yes"}}, ["peaks.reproducible", "replicates"], id="reproducible"),
+    pytest.param({"nonpeaks": {"stride": 0}}, ["nonpeaks.stride", "not below 1"], id="stride of zero"),
+    pytest.param({"reads": {"exclude_flags": ["dup"]}}, ["reads.exclude_flags", "'dup'", "duplicate"], id="flag"),
+    pytest.param({"reads": {"min_mapq": 300}}, ["reads.min_mapq", "300", "not above 255"], id="mapping quality"),
+    pytest.param({"model": {"output_length": 999}}, ["model.output_length", "999 is odd", "even"], id="odd output"),
+    pytest.param({"model": {"input_length": 2115}}, ["model.input_length", "2115 is odd"], id="odd input"),
+    pytest.param({"model": {"input_length": -2114}}, ["model.input_length", "-2114"], id="negative length"),
+    pytest.param(
+        {"model": {"input_length": 2112}},
+        ["model.input_length", "2112 is too short", "2114 or more", "model.chrombpnet.layers"],
+        id="input too short",
+    ),
+    pytest.param({"folds": {"run": [0, 5]}}, ["folds.run", "fold 5 of 5", "0 to 4"], id="fold beyond the last"),
+    pytest.param({"folds": {"run": [0, 0]}}, ["folds.run", "none twice"], id="fold twice"),
+    pytest.param({"folds": {"run": []}}, ["folds.run", "not empty"], id="no folds"),
+    pytest.param({"folds": {"run": 0}}, ["folds.run", "a list"], id="folds not a list"),
+    pytest.param(
+        {"folds": {"files": ["{data}/fold_a.json", "{data}/fold_b.json"]}},
+        ["folds.files", "2 files for 5 folds", "Set folds.n: 2"],
+        id="number of fold files",
+    ),
+    pytest.param(
+        {"folds": {"n": 1, "files": ["nofold.json"]}}, ["folds.files", "no such file: nofold.json"], id="no fold file"
+    ),
+    pytest.param({"genome": {"fasta": "no.fa"}}, ["genome.fasta", "no such file: no.fa"], id="no genome file"),
+    pytest.param({"genome": {"fasta": "data"}}, ["genome.fasta", "a folder: data"], id="genome is a folder"),
+    pytest.param({"genome": {"blacklist": "{data}/no.bed"}}, ["genome.blacklist", "data/no.bed"], id="no blacklist"),
+    pytest.param({"genome": {"chromosomes": "chr["}}, ["genome.chromosomes", "not a pattern"], id="bad pattern"),
+    pytest.param({"genome": {"chromosomes": "chr1,chr2"}}, ["genome.chromosomes", "comma"], id="comma"),
+    pytest.param({"genome": {"chromosomes": []}}, ["genome.chromosomes"], id="no chromosomes"),
+    pytest.param({"data": "nowhere"}, ["key data", "no folder 'nowhere'"], id="no data folder"),
+    pytest.param({"data": None}, ["genome.fasta", "data is not set"], id="data not set"),
+    pytest.param({"truth": "{here}/truth.json"}, ["key truth", "{here}", "{data}"], id="unknown placeholder"),
+    pytest.param({"footprints": {"motifs": "no.tsv"}}, ["footprints.motifs", "no.tsv"], id="no motifs"),
+    pytest.param({"results": "my results"}, ["key results", "'my results'", "letters"], id="space in results"),
+    pytest.param({"results": "."}, ["key results", "'.'"], id="results in the working directory"),
+    pytest.param({"samples": "no.tsv"}, ["key samples", "no such file: no.tsv"], id="no sheet"),
+    pytest.param({"reads_already_shifted": "4"}, ["reads_already_shifted", "'4' is not a shift"], id="shift"),
+    pytest.param({"training": [1]}, ["key training", "a section"], id="list in place of a section"),
+]
+
+
+@pytest.mark.parametrize(("changes", "words"), WRONG_CONFIGS)
+def test_wrong_configuration_names_its_key(project: Project, changes: dict, words: list[str]) -> None:
+    with pytest.raises(InputError) as caught:
+        resolve(project, **changes)
+    for word in ("config, ", *words):
+        assert word in str(caught.value)
+
+
+BAM = "{data}/a.bam"
+WRONG_ROWS = [
+    pytest.param({"sample": ""}, ["line 2", "column sample", "is missing"], id="no name"),
+    pytest.param({"sample": "a b"}, ["line 2", "'a b'", "letters, digits"], id="space in a name"),
+    pytest.param({"sample": "../a"}, ["line 2", "column sample", "letters, digits"], id="path as a name"),
+    pytest.param({"sample": "genome"}, ["line 2", "column sample", "results use themselves"], id="reserved name"),
+    pytest.param({"assay": "atac"}, ["line 2 (sample 'A')", "column assay", "'atac'", "ATAC or DNASE"], id="assay"),
+    pytest.param({"assay": ""}, ["line 2 (sample 'A')", "column assay", "is missing"], id="no assay"),
+    pytest.param({"format": "sam"}, ["column format", "'sam'", "fragments"], id="format"),
+    pytest.param({"reads": ""}, ["line 2 (sample 'A')", "neither reads nor signal"], id="neither"),
+    pytest.param({"signal": "{data}/given.bw"}, ["line 2 (sample 'A')", "both reads and signal"], id="both"),
+    pytest.param({"reads": "{data}/no.bam"}, ["line 2 (sample 'A'), column reads", "data/no.bam"], id="no reads"),
+    pytest.param({"reads": f"{BAM},,"}, ["column reads", "empty name between commas"], id="empty name"),
+    pytest.param({"reads": f"{BAM},{BAM}"}, ["column reads", "named twice"], id="file twice"),
+    pytest.param({"peaks": "no.bed"}, ["column peaks", "no such file: no.bed"], id="no peaks file"),
+    pytest.param({"reads": "", "signal": "no.bw"}, ["column signal", "no.bw"], id="no signal file"),
+    pytest.param(
+        {"reads": "", "signal": "{data}/given.bw", "format": "bam"}, ["column format", "'bam' with a signal"], id="idle"
+    ),
+    pytest.param({"bias_model": "{data}/models/fold_{fold}.h5"}, ["bias_model", "fold_0.h5"], id="no bias model"),
+    pytest.param({"bias_model": "{data}/{sample}.h5"}, ["bias_model", "{sample}", "{fold}"], id="placeholder"),
+    pytest.param({"reads_already_shifted": "+4/5/6"}, ["reads_already_shifted", "not a shift"], id="shift"),
+    pytest.param(
+        {"reads": f"{BAM},{{data}}/b.bam,{{data}}/c.fragments.tsv.gz", "reads_already_shifted": "0/0,+4/-5"},
+        ["column reads_already_shifted", "2 shifts for 3 read files"],
+        id="number of shifts",
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "words"), WRONG_ROWS)
+def test_wrong_row_names_its_line_and_column(project: Project, changes: dict, words: list[str]) -> None:
+    project.rows = [{**project.rows[0], **changes}]
+    with pytest.raises(InputError) as caught:
+        read(project)
+    for word in ("samples.tsv, ", *words):
+        assert word in str(caught.value)
+
+
+def test_sample_twice(project: Project) -> None:
+    project.rows = [{**project.rows[0], "sample": name} for name in ("A", "B", "A")]
+    with pytest.raises(InputError, match=r"line 4 \(sample 'A'\): sample 'A' is in line 2 already"):
+        read(project)
+
+
+def test_replicates_need_two_files(project: Project) -> None:
+    changes = {"peaks": {"reproducible": "replicates"}}
+    with pytest.raises(InputError, match=r"sample 'A'.*fewer than two read files.*peaks\.reproducible"):
+        read(project, **changes)
+    project.rows = [{**project.rows[0], "peaks": "{data}/given.narrowPeak"}]
+    assert read(project, **changes)["A"].peaks == "data/given.narrowPeak"
+
+
+WRONG_SHEETS = [
+    pytest.param("sample\tassay\tread\nA\tATAC\tx\n", ["line 1", "'read'", "Perhaps reads"], id="unknown column"),
+    pytest.param("sample,assay,reads\nA,ATAC,x\n", ["line 1", "no tabs"], id="commas"),
+    pytest.param("sample\tassay\tassay\n", ["line 1", "'assay' is there twice"], id="column twice"),
+    pytest.param("sample\tassay\treads\nA\tATAC\n", ["line 2", "2 columns", "3 as in the header"], id="short row"),
+    pytest.param("sample\tassay\treads\n", ["no samples"], id="no rows"),
+    pytest.param("", ["no samples"], id="empty"),
+]
+
+
+@pytest.mark.parametrize(("text", "words"), WRONG_SHEETS)
+def test_wrong_sheet(project: Project, text: str, words: list[str]) -> None:
+    config = resolve(project)
+    Path("samples.tsv").write_text(text)
+    with pytest.raises(InputError) as caught:
+        settings.read_samples("samples.tsv", SCHEMAS["samples"], config)
+    for word in ("samples.tsv", *words):
+        assert word in str(caught.value)
+
+
+def test_binary_sheet(project: Project) -> None:
+    config = resolve(project)
+    Path("samples.tsv").write_bytes(b"\xff\xfe\x00s")
+    with pytest.raises(InputError, match="not text"):
+        settings.read_samples("samples.tsv", SCHEMAS["samples"], config)
+
+
+def test_sheet_of_any_habit(project: Project) -> None:
+    """Windows line ends, a byte order mark, comments, blank lines, missing columns and spaces are no mistakes."""
+    config = resolve(project)
+    text = "\ufeff# my samples\r\nassay\tsample\treads\r\n\r\n ATAC\tA \t{data}/a.bam , {data}/b.bam\r\n"
+    Path("samples.tsv").write_bytes(text.encode())
+    samples = settings.read_samples("samples.tsv", SCHEMAS["samples"], config)
+    assert samples == {"A": settings.Sample("A", "ATAC", ("data/a.bam", "data/b.bam"))}
+
+
+def test_row_is_filled_in(project: Project) -> None:
+    project.rows = [
+        {
+            "sample": "A.1-x_y",
+            "assay": "DNASE",
+            "reads": "{data}/a.bam,{data}/b.bam",
+            "format": "bam",
+            "reads_already_shifted": "0/0,0/+1",
+            "peaks": "{data}/given.narrowPeak",
+            "bias_model": "{data}/models/fold_{fold}.safetensors",
+        }
+    ]
+    sample = read(project, folds={"run": [0, 1]})["A.1-x_y"]
+    assert sample.shifts == ("0/0", "0/+1")
+    assert sample.bias_model_for(1) == "data/models/fold_1.safetensors"
+    assert sample.signal is None
+
+
+def test_shift_of_the_config_is_the_default(project: Project) -> None:
+    assert read(project)["A"].shifts == ("auto",)
+    assert read(project, reads_already_shifted="+4/-5")["A"].shifts == ("+4/-5",)
+
+
+@pytest.mark.parametrize(("preset", "bias", "chrombpnet"), [("small", (32, 4), (64, 8)), ("full", (128, 4), (512, 8))])
+def test_presets(project: Project, preset: str, bias: tuple, chrombpnet: tuple) -> None:
+    config = resolve(project, model={"preset": preset})
+    model = config["model"]
+    assert (model["input_length"], model["output_length"], config["training"]["jitter"]) == (2114, 1000, 500)
+    assert tuple(model["bias"].values()) == bias
+    assert tuple(model["chrombpnet"].values()) == chrombpnet
+
+
+def test_given_sizes_go_before_the_preset(project: Project) -> None:
+    config = resolve(project, model={"bias": {"filters": 8}}, training={"jitter": 0})
+    assert config["model"]["bias"] == {"filters": 8, "layers": 4}
+    assert config["training"]["jitter"] == 0
+
+
+def test_empty_section_is_its_default(project: Project) -> None:
+    assert resolve(project, training=None) == resolve(project)
+
+
+def test_configuration_is_not_changed(project: Project) -> None:
+    project.write()
+    before = json.dumps(project.config)
+    settings.resolve_config(project.config, SCHEMAS["config"])
+    assert json.dumps(project.config) == before
+
+
+@pytest.mark.parametrize(
+    ("given", "assay", "factor"), [("auto", "ATAC", 0.5), ("auto", "DNASE", 0.8), (1, "ATAC", 1.0)]
+)
+def test_threshold_factor(project: Project, given: object, assay: str, factor: float) -> None:
+    config = resolve(project, training={"bias_threshold_factor": given})
+    assert settings.threshold_factor(config, assay) == factor
+
+
+def test_demo_data_need_not_exist(project: Project) -> None:
+    assert settings.made_by_demo("./demo/data/ATAC/genome.fa.gz")
+    assert not settings.made_by_demo("demo/data/ATAC/other.fa.gz")
+    project.rows = [{**project.rows[0], "reads": "{data}/fragments.tsv.gz"}]
+    samples = read(project, data="demo/data/DNASE/", genome={"fasta": "{data}/genome.fa.gz"})
+    assert samples["A"].reads == ("demo/data/DNASE/fragments.tsv.gz",)
+
+
+def test_resolved_configuration_is_written(project: Project) -> None:
+    config, samples = resolve(project), read(project)
+    settings.write_resolved("config.json", config, list(samples.values()))
+    written = json.loads(Path("config.json").read_text())
+    assert written["stage"] == "config"
+    assert written["training"]["jitter"] == 500
+    assert written["sheet"][0]["reads"] == ["data/a.bam"]
+    assert [path.name for path in Path().glob(".*")] == []
+
+
+@pytest.mark.parametrize("schema", SCHEMAS.values(), ids=list(SCHEMAS))
+def test_schemas_are_closed_and_described(schema: dict) -> None:
+    assert schema["additionalProperties"] is False
+    for key, part in settings.schema_keys(schema):
+        assert part["description"].endswith("."), key
+        assert "default" in part or key in {"genome.fasta", "sample", "assay", "samples"}, key
+        assert part.get("additionalProperties") is False or "properties" not in part, key
+
+
+@pytest.mark.parametrize("path", WORKED)
+def test_worked_configurations_hold_every_key(path: str) -> None:
+    """Snakemake lays --configfile over config/config.yaml, so a key left out would be the user's own one."""
+
+    def leaves(section: dict, prefix: str = "") -> set[str]:
+        return {
+            name
+            for key, value in section.items()
+            for name in (leaves(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key})
+        }
+
+    expected = {key for key, part in settings.schema_keys(SCHEMAS["config"]) if "properties" not in part}
+    assert leaves(yaml.safe_load((ROOT / path).read_text())) == expected
+
+
+def test_manual_agrees_with_the_schemas(load_script) -> None:
+    manual = load_script("config_manual")
+    text = (ROOT / "config/README.md").read_text()
+    assert manual.render(text) == text
+    for schema in SCHEMAS.values():
+        for key, part in settings.schema_keys(schema):
+            assert "properties" in part or f"| `{key}` |" in text, key

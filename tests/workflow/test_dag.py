@@ -1,0 +1,266 @@
+"""What Snakemake plans: jobs and files of each kind of configuration, and commands that the command line accepts."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shlex
+import shutil
+from collections.abc import Iterator
+from importlib import import_module
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from plans import ROOT, Project, job_counts, made, shell_commands, snakemake
+
+from bpflow.cli import COMMANDS
+
+ONCE = {"genome": 1, "folds": 1, "resolved_config": 1, "qc_report": 1, "full_report": 1}
+#: Jobs of one sample with reads, in one fold.
+PER_SAMPLE = {"signal": 1, "peaks": 1, "tracks": 2}
+PER_FOLD = {
+    "nonpeaks": 1,
+    "select_bias": 1,
+    "select_chrombpnet": 1,
+    "train_bias": 1,
+    "scale_bias": 1,
+    "train_chrombpnet": 1,
+    "predict": 2,
+    "evaluate": 2,
+    "footprints": 1,
+}
+
+
+def expected(*, samples: int = 1, folds: int = 1, **changes: int) -> dict[str, int]:
+    jobs = {
+        **ONCE,
+        **{name: n * samples for name, n in PER_SAMPLE.items()},
+        **{name: n * samples * folds for name, n in PER_FOLD.items()},
+        **changes,
+    }
+    return {name: n for name, n in jobs.items() if n}
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A fresh clone as far as a plan can see: tracked configurations, and nothing that a run made."""
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    return tmp_path
+
+
+@pytest.mark.parametrize("config", [None, "config/demo/config.yaml", "config/demo/config.dnase.yaml"])
+def test_fresh_clone_shows_the_demo(clone: Path, config: str | None) -> None:
+    done = snakemake("--dry-run", *(["--configfile", config] if config else []), folder=clone)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert job_counts(done.stdout + done.stderr) == expected(demo_data=1, recovery=1)
+
+
+def test_yeast(clone: Path) -> None:
+    """Absent data are said to be absent; with them, two folds are planned."""
+    arguments = ("--dry-run", "--configfile", "config/yeast/config.yaml", "--config", "data=yeast")
+    done = snakemake(*arguments, folder=clone)
+    assert done.returncode != 0
+    assert "config, key data: no folder 'yeast'" in done.stdout + done.stderr
+    (clone / "yeast").mkdir()
+    for name in ("sacCer3.fa.gz", "fragments.tsv.gz", "blacklist.bed"):
+        (clone / "yeast" / name).touch()
+    done = snakemake(*arguments, folder=clone)
+    assert job_counts(done.stdout + done.stderr) == expected(folds=2)
+
+
+def test_reads(project: Project) -> None:
+    assert project.plan() == expected()
+
+
+def test_several_samples_and_all_folds(project: Project) -> None:
+    project.rows = [{**project.rows[0], "sample": name} for name in ("A", "A.1", "B")]
+    project.config["folds"] = {"n": 3, "run": [0, 1, 2]}
+    assert project.plan() == expected(samples=3, folds=3)
+
+
+def test_given_peaks(project: Project) -> None:
+    project.rows = [{**project.rows[0], "peaks": "{data}/given.narrowPeak"}]
+    done = project.snakemake("--dry-run")
+    assert job_counts(done.stdout + done.stderr) == expected()
+    (command,) = (line for line in shell_commands(done.stdout + done.stderr) if "bpflow peaks" in line)
+    assert "--peaks data/given.narrowPeak" in command
+
+
+def test_given_signal_is_checked_and_not_made(project: Project) -> None:
+    project.rows = [{"sample": "A", "assay": "ATAC", "signal": "{data}/given.bw"}]
+    done = project.snakemake("--dry-run")
+    text = done.stdout + done.stderr
+    assert job_counts(text) == expected(signal=0, check_signal=1)
+    commands = [line for line in shell_commands(text) if "--signal" in line]
+    assert len(commands) > 5
+    assert all("--signal data/given.bw" in line for line in commands)
+
+
+def test_given_bias_model_is_not_trained(project: Project) -> None:
+    project.rows = [
+        {**project.rows[0], "bias_model": "{data}/models/fold_{fold}.safetensors"},
+        {**project.rows[0], "sample": "B"},
+    ]
+    project.config["folds"] = {"n": 3, "run": [0, 1]}
+    done = project.snakemake("--dry-run")
+    text = done.stdout + done.stderr
+    assert job_counts(text) == expected(samples=2, folds=2, train_bias=2)
+    scalings = [line for line in shell_commands(text) if "scale-bias" in line]
+    assert sorted(re.findall(r"--model (\S+)", " ".join(scalings))) == [
+        "data/models/fold_0.safetensors",
+        "data/models/fold_1.safetensors",
+        "results/B/fold_0/models/bias.safetensors",
+        "results/B/fold_1/models/bias.safetensors",
+    ]
+
+
+def test_replicates_have_a_signal_each(project: Project) -> None:
+    project.rows = [
+        {**project.rows[0], "reads": "{data}/a.bam,{data}/b.bam", "reads_already_shifted": "0/0,+4/-5"},
+        {**project.rows[0], "sample": "B", "peaks": "{data}/given.narrowPeak"},
+    ]
+    project.config["peaks"] = {"reproducible": "replicates"}
+    done = project.snakemake("--dry-run")
+    text = done.stdout + done.stderr
+    assert job_counts(text) == expected(samples=2, signal_replicate=2)
+    commands = shell_commands(text)
+    replicates = [line for line in commands if "/replicates/" in line and "bpflow signal" in line]
+    assert sorted(re.findall(r"--reads (\S+) .*--input-shift (\S+) ", "\n".join(replicates))) == [
+        ("data/a.bam", "0/0"),
+        ("data/b.bam", "+4/-5"),
+    ]
+    assert any("--reads data/a.bam data/b.bam" in line and "--input-shift 0/0 +4/-5" in line for line in commands)
+    (peaks,) = (line for line in commands if "bpflow peaks" in line and "results/A/" in line)
+    assert "--replicates results/A/signal/replicates/0.bw results/A/signal/replicates/1.bw" in peaks
+
+
+def test_braces_spaces_and_quotes_reach_the_commands(project: Project) -> None:
+    (project.folder / "data" / "my reads.bam").touch()
+    project.rows = [{**project.rows[0], "reads": "{data}/my reads.bam"}]
+    project.config["genome"]["chromosomes"] = r"chr\d{1}"
+    project.config["report"] = {"title": "{mine} & it's"}
+    text = project.snakemake("--dry-run").stdout
+    words = [shlex.split(line.split(" > ")[0]) for line in shell_commands(text)]
+    values = {option: value for line in words for option, value in pairwise(line)}
+    assert values["--reads"] == "data/my reads.bam"
+    assert values["--chromosomes"] == r"chr\d{1}"
+    assert values["--title"] == "{mine} & it's"
+
+
+def test_named_targets(project: Project) -> None:
+    region_stages = {"genome", "signal", "peaks", "folds", "nonpeaks", "select_bias", "select_chrombpnet"}
+    assert set(project.plan("qc")) == region_stages | {"resolved_config", "qc_report"}
+    bias = project.plan("bias")
+    assert set(bias) == (region_stages - {"select_chrombpnet"}) | {"train_bias", "predict", "evaluate"}
+    assert set(project.plan("train")) == region_stages | {"train_bias", "scale_bias", "train_chrombpnet"}
+    assert project.plan("all") == project.plan() == expected()
+
+
+def test_output_tree(project: Project) -> None:
+    """Every file of the documented tree is made, under the name that it is documented with."""
+    project.config |= {"truth": "{data}/truth.json", "results": "out/run", "folds": {"n": 2, "run": [1]}}
+    done = project.snakemake("--dry-run")
+    fold = "out/run/A/fold_1"
+    regions = ("nonpeaks", "bias_peaks", "bias_nonpeaks", "chrombpnet_peaks", "chrombpnet_nonpeaks", "scaling_nonpeaks")
+    assert made(done.stdout + done.stderr) == {
+        *(f"out/run/genome/{name}" for name in ("genome.json", "genome.seq", "chrom.sizes")),
+        *(f"out/run/folds/{name}.json" for name in ("folds", "fold_0", "fold_1")),
+        *(f"out/run/A/signal/{name}" for name in ("insertions.bw", "signal.json")),
+        *(f"out/run/A/peaks/{name}" for name in ("peaks.narrowPeak", "peaks.json")),
+        *(f"{fold}/regions/{name}.narrowPeak" for name in regions),
+        *(f"{fold}/regions/{name}.json" for name in ("nonpeaks", "bias_selection", "chrombpnet_selection")),
+        *(f"{fold}/models/{name}.safetensors" for name in ("bias", "bias_scaled", "chrombpnet", "chrombpnet_nobias")),
+        *(f"{fold}/models/{name}.history.tsv" for name in ("bias", "chrombpnet")),
+        *(f"{fold}/models/{name}.json" for name in ("bias", "bias_scaled", "chrombpnet")),
+        *(f"{fold}/predictions/{name}.h5" for name in ("bias", "chrombpnet")),
+        *(f"{fold}/evaluation/{name}_metrics.json" for name in ("bias", "chrombpnet")),
+        *(f"{fold}/evaluation/{name}_regions.tsv.gz" for name in ("bias", "chrombpnet")),
+        *(f"{fold}/evaluation/{name}" for name in ("footprints.h5", "footprints.json", "recovery.json")),
+        *(
+            f"out/run/A/tracks/{combine}/{track}.bw"
+            for combine in ("crossfit", "mean")
+            for track in ("observed", "with_bias", "bias", "corrected")
+        ),
+        *(f"out/run/{name}" for name in ("config.json", "qc.html", "report.html")),
+    }
+
+
+def test_training_asks_for_a_gpu_unless_told_not_to(project: Project) -> None:
+    def asked(device: str) -> list[str]:
+        project.config["device"] = device
+        text = project.snakemake("train", "--dry-run").stdout
+        return re.findall(r"^rule (train_\w+):(?:\n    .*)*?\n    resources: .*gpu=(\d)", text, flags=re.MULTILINE)
+
+    assert asked("auto") == [("train_bias", "1"), ("train_chrombpnet", "1")]
+    assert asked("cpu") == [("train_bias", "0"), ("train_chrombpnet", "0")]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"modle": {"preset": "small"}}, "config, key modle: unknown key 'modle'"),
+        ({"samples": "nosheet.tsv"}, "config, key samples: no such file: nosheet.tsv"),
+        ({"training": {"learning_rate": float("nan")}}, "config, key training.learning_rate: nan found"),
+    ],
+)
+def test_mistakes_end_a_run_without_a_traceback(project: Project, change: dict, words: str) -> None:
+    project.config |= change
+    done = project.snakemake("--dry-run")
+    text = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert words in text
+    assert "Traceback" not in text
+    assert "Job stats" not in text
+
+
+def test_row_with_a_mistake_ends_a_run(project: Project) -> None:
+    project.rows.append({"sample": "A", "assay": "ATAC", "reads": "{data}/b.bam"})
+    done = project.snakemake("--dry-run")
+    assert done.returncode != 0
+    assert "samples.tsv, line 3 (sample 'A'): sample 'A' is in line 2 already" in done.stdout + done.stderr
+
+
+def leaf_parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    nested = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    for action in nested:
+        for child in action.choices.values():
+            yield from leaf_parsers(child)
+    if not nested:
+        yield parser
+
+
+def test_command_line_accepts_every_command(project: Project) -> None:
+    """With all that is optional: given peaks and folds, blacklist, motifs, truth, replicates, listed chromosomes."""
+    project.config |= {
+        "genome": {"fasta": "{data}/genome.fa", "blacklist": "{data}/blacklist.bed", "chromosomes": ["chr1", "chr2"]},
+        "folds": {"n": 2, "run": [0, 1], "files": ["{data}/fold_a.json", "{data}/fold_b.json"]},
+        "footprints": {"motifs": "{data}/motifs.tsv"},
+        "model": {"allow_cpu": True},
+        "peaks": {"reproducible": "replicates"},
+        "reads": {"exclude_flags": []},
+        "truth": "{data}/truth.json",
+    }
+    project.rows = [
+        {**project.rows[0], "reads": "{data}/a.bam,{data}/b.bam", "reads_already_shifted": "+4/-5,auto"},
+        {**project.rows[0], "sample": "B", "peaks": "{data}/given.narrowPeak"},
+        {"sample": "C", "assay": "DNASE", "signal": "{data}/given.bw", "peaks": "{data}/given.narrowPeak"},
+    ]
+    done = project.snakemake("--dry-run")
+    seen = set()
+    for line in shell_commands(done.stdout + done.stderr):
+        words = shlex.split(line.split(" > ")[0])
+        if words[:3] != ["python", "-m", "bpflow"]:
+            continue
+        command, arguments = words[3], words[4:]
+        module = import_module(f"bpflow.cli.{command.replace('-', '_')}")
+        parser = argparse.ArgumentParser(prog=f"bpflow {command}", allow_abbrev=False)
+        module.configure(parser)
+        for leaf in leaf_parsers(parser):
+            leaf.allow_abbrev = False
+        try:
+            parser.parse_args(arguments)
+        except SystemExit as error:
+            pytest.fail(f"{error}: {line}")
+        seen.add(command)
+    assert seen == set(COMMANDS)

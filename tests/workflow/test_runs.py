@@ -1,0 +1,256 @@
+"""Real runs of the workflow: the demo as `make demo` runs it, its DNASE twin, yeast reads, and interrupted runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pyBigWig
+import pytest
+import yaml
+from plans import ROOT, snakemake
+
+from bpflow.regions import centers, read_intervals, read_regions
+
+pytestmark = pytest.mark.slow
+
+YEAST_INSERTIONS, YEAST_POSITIONS, YEAST_OUTSIDE_BLACKLIST = 902_064, 407_360, 604_315
+# Small and short, where what is tested is the way and not the model.
+QUICK = {
+    "folds": {"n": 3, "run": [0]},
+    "model": {"input_length": 768, "output_length": 384, "bias": {"filters": 8}, "chrombpnet": {"layers": 5}},
+    "training": {"epochs": 2, "jitter": 50},
+}
+
+
+class Run:
+    """A working directory with the project's configurations, in which the workflow runs."""
+
+    def __init__(self, folder: Path, config: str, changes: dict | None = None) -> None:
+        self.folder, self.configs = folder, [config]
+        shutil.copytree(ROOT / "config", folder / "config")
+        if changes:
+            (folder / "changes.yaml").write_text(yaml.safe_dump(changes))
+            self.configs.append("changes.yaml")
+        text = yaml.safe_load((folder / config).read_text())
+        self.results = folder / text["results"]
+
+    def arguments(self, *extra: str) -> list[str]:
+        return [
+            *extra,
+            "--cores",
+            "2",
+            "--configfile",
+            *self.configs,
+            "--workflow-profile",
+            str(ROOT / "profiles/default"),
+        ]
+
+    def snakemake(self, *extra: str) -> str:
+        done = snakemake(*self.arguments(*extra), folder=self.folder)
+        assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-8000:]
+        return done.stdout + done.stderr
+
+    def record(self, name: str) -> dict:
+        return json.loads((self.results / name).read_text())
+
+    def sample(self, name: str) -> Path:
+        return next(path for path in self.results.iterdir() if (path / "signal").is_dir()) / name
+
+
+def verdicts(record: dict) -> dict[str, str]:
+    return {row["name"]: row["verdict"] for row in record["verdicts"]}
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory) -> Run:
+    """The whole demo, run once for all tests that look at it."""
+    run = Run(tmp_path_factory.mktemp("demo"), "config/demo/config.yaml")
+    run.snakemake()
+    return run
+
+
+class TestDemo:
+    def test_a_second_run_has_nothing_to_do(self, demo):
+        assert "Nothing to be done" in demo.snakemake()
+
+    def test_nothing_half_written_is_left(self, demo):
+        assert not list(demo.results.rglob("*.part"))
+        assert not [path for path in demo.results.rglob("*") if path.is_file() and path.stat().st_size == 0]
+
+    def test_the_shift_is_estimated_from_the_reads(self, demo):
+        shift = demo.record("demo/signal/signal.json")["files"][0]["shift"]
+        assert (shift["input"], shift["how"], shift["verdict"]) == ("0/0", "estimated", "clear")
+
+    def test_peaks_are_the_planted_regions(self, demo):
+        peaks = read_regions(demo.results / "demo/peaks/peaks.narrowPeak")
+        planted = read_intervals(demo.folder / "demo/data/ATAC/truth/regions.bed")
+        middle = {name: (group["start"] + group["end"]).to_numpy() // 2 for name, group in planted.groupby("chrom")}
+        near = [
+            np.abs(middle[name] - centre).min() < 400
+            for name, centre in zip(peaks["chrom"], centers(peaks), strict=True)
+        ]
+        assert np.mean(near) > 0.9
+
+    def test_the_planted_motifs_are_found_and_the_bias_is_lost(self, demo):
+        recovery = demo.record("demo/fold_0/evaluation/recovery.json")
+        assert set(verdicts(recovery).values()) == {"good"}, recovery["verdicts"]
+        assert len(recovery["motifs"]) >= 3
+        for motif in recovery["motifs"]:
+            assert motif["predicted_log2_fold"] > motif["shuffled_log2_fold"] + 0.1
+        profile = recovery["profile"]
+        assert profile["corrected_r"] > profile["with_bias_r"] + 0.05
+        footprints = demo.record("demo/fold_0/evaluation/footprints.json")
+        response = footprints["bias_response"]
+        assert response["corrected"] < 0.5 * response["with_bias"]
+
+    def test_counts_are_predicted_on_held_out_chromosomes(self, demo):
+        metrics = demo.record("demo/fold_0/evaluation/chrombpnet_metrics.json")
+        tested = demo.record("folds/folds.json")["folds"][0]["test"]
+        assert sorted(metrics["chromosomes"]) == sorted(tested)
+        assert metrics["counts_metrics"]["peaks"]["pearsonr"] > 0.5
+        assert metrics["profile_metrics"]["peaks"]["median_norm_jsd"] > 0.1
+
+    def test_tracks_cover_the_test_chromosomes_of_the_fold_that_was_run(self, demo):
+        tested = set(demo.record("folds/folds.json")["folds"][0]["test"])
+        for track in ("observed", "with_bias", "bias", "corrected"):
+            with pyBigWig.open(str(demo.results / f"demo/tracks/crossfit/{track}.bw")) as handle:
+                filled = {name for name in handle.chroms() if handle.stats(name, type="coverage")[0]}
+            assert filled == tested
+            with pyBigWig.open(str(demo.results / f"demo/tracks/mean/{track}.bw")) as handle:
+                assert len([n for n in handle.chroms() if handle.stats(n, type="coverage")[0]]) > len(tested)
+
+    def test_the_predictions_have_the_official_layout(self, demo):
+        with h5py.File(demo.results / "demo/fold_0/predictions/chrombpnet.h5") as handle:
+            assert set(handle["coords"]) == {"coords_chrom", "coords_center", "coords_peak"}
+            assert set(handle["predictions"]) == {"profs", "logcounts", "profile_logits"}
+            np.testing.assert_allclose(handle["predictions/profs"][:].sum(axis=1), 1, atol=1e-4)
+
+    def test_no_record_holds_a_path_of_this_machine_or_a_time_of_day(self, demo):
+        for path in demo.results.rglob("*.json"):
+            assert str(demo.folder) not in path.read_text(), path
+
+    def test_the_report_stands_alone_and_shows_the_verdicts(self, demo):
+        page = (demo.results / "report.html").read_text(encoding="utf-8")
+        recovery = demo.record("demo/fold_0/evaluation/recovery.json")
+        for name in verdicts(recovery):
+            assert name in page
+        assert 'src="http' not in page
+        assert (demo.results / "qc.html").stat().st_size > 10_000
+
+    def test_snakemakes_own_report_carries_the_page(self, demo):
+        demo.snakemake("--report", "run.zip")
+        with zipfile.ZipFile(demo.folder / "run.zip") as archive:
+            assert any(name.endswith("report.html") for name in archive.namelist())
+
+
+def test_dnase_demo_at_a_smaller_size(tmp_path):
+    run = Run(tmp_path, "config/demo/config.dnase.yaml", {"training": {"epochs": 6}})
+    subprocess.run(
+        [
+            *(sys.executable, ROOT / "scripts/make_demo_data.py", "--assay", "DNASE", "--seed", "1"),
+            *("--scale", "0.5", "--output", tmp_path / "demo/data/DNASE"),
+        ],
+        check=True,
+    )
+    run.snakemake()
+    record = json.loads(run.sample("signal/signal.json").read_text())
+    assert record["output_shift"] == "0/+1"
+    assert record["files"][0]["shift"]["input"] == "0/0"
+    selection = json.loads(run.sample("fold_0/regions/bias_selection.json").read_text())
+    assert selection["threshold_factor"] == 0.8
+    recovery = json.loads(run.sample("fold_0/evaluation/recovery.json").read_text())
+    assert recovery["bias"]["r"] > 0.3
+    assert recovery["profile"]["corrected_r"] > recovery["profile"]["with_bias_r"]
+
+
+@pytest.mark.system
+def test_yeast_reads_to_report(tmp_path, shared_data):
+    changes = {
+        "data": str(shared_data / "data" / "yeast"),
+        "folds": {"run": [0]},
+        "training": {"epochs": 2},
+        "model": {"bias": {"filters": 16}, "chrombpnet": {"filters": 16}},
+    }
+    run = Run(tmp_path, "config/yeast/config.yaml", changes)
+    run.snakemake()
+    record = json.loads(run.sample("signal/signal.json").read_text())
+    assert (record["insertions"], record["positions"]) == (YEAST_INSERTIONS, YEAST_POSITIONS)
+    shift = record["files"][0]["shift"]
+    assert (shift["input"], shift["verdict"], shift["agreement"]) == ("0/0", "clear", 1.0)
+    assert {vote["reference"] for vote in shift["votes"]} == {"yeast_odd_chromosomes", "tn5_consensus"}
+    with pyBigWig.open(str(run.sample("signal/insertions.bw"))) as handle:
+        assert sorted(handle.chroms()) == sorted(record["chromosomes"])
+        assert handle.header()["sumData"] == YEAST_INSERTIONS
+        assert handle.header()["nBasesCovered"] == YEAST_POSITIONS
+    peaks = json.loads(run.sample("peaks/peaks.json").read_text())
+    assert peaks["insertions_outside_blacklist"] == YEAST_OUTSIDE_BLACKLIST
+    metrics = json.loads(run.sample("fold_0/evaluation/chrombpnet_metrics.json").read_text())
+    page = (run.results / "report.html").read_text(encoding="utf-8")
+    assert f"{metrics['counts_metrics']['peaks']['pearsonr']:.3f}" in page
+    assert f"{metrics['profile_metrics']['peaks']['median_norm_jsd']:.3f}" in page
+
+
+@pytest.fixture(scope="module")
+def small_data(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("small")
+    subprocess.run(
+        [
+            *(sys.executable, ROOT / "scripts/make_demo_data.py", "--assay", "ATAC", "--seed", "3"),
+            *("--scale", "0.3", "--output", folder),
+        ],
+        check=True,
+    )
+    return folder
+
+
+def kill_all(process: subprocess.Popen) -> None:
+    """Take the whole run down at once, as a lost machine would."""
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+@pytest.mark.parametrize(
+    ("stage", "output", "finished"),
+    [
+        ("peaks", "demo/peaks/peaks.narrowPeak", "demo/signal/insertions.bw"),
+        ("train_chrombpnet", "demo/fold_0/models/chrombpnet.safetensors", "demo/fold_0/models/bias.safetensors"),
+    ],
+)
+def test_a_killed_run_goes_on_where_it_was(tmp_path, small_data, stage, output, finished):
+    run = Run(tmp_path, "config/demo/config.yaml", {**QUICK, "data": str(small_data)})
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    log = run.results / f"logs/{stage}"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "snakemake", *run.arguments("train"), "--snakefile", str(ROOT / "Snakefile")],
+        cwd=run.folder,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        until = time.monotonic() + 400
+        while not (log.is_dir() and any(path.stat().st_size for path in log.iterdir())):
+            assert process.poll() is None, "the run ended before the stage began"
+            assert time.monotonic() < until
+            time.sleep(0.05)
+    finally:
+        kill_all(process)
+    assert not (run.results / output).exists()
+    kept = (run.results / finished).stat().st_mtime_ns
+    run.snakemake("--unlock")
+    shown = run.snakemake("train")
+    assert (run.results / output).exists()
+    assert (run.results / finished).stat().st_mtime_ns == kept
+    assert f"rule {Path(finished).stem.replace('insertions', 'signal')}:" not in shown
+    assert not list(run.results.rglob("*.part"))

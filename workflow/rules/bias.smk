@@ -1,0 +1,75 @@
+# The bias model: what the enzyme does to closed chromatin.
+
+
+rule select_bias:
+    input:
+        signal=signal_of,
+        genome="<results>/genome/genome.json",
+        sequence="<results>/genome/genome.seq",
+        peaks="<results>/{sample}/peaks/peaks.narrowPeak",
+        nonpeaks="<results>/{sample}/fold_{fold}/regions/nonpeaks.narrowPeak",
+        fold="<results>/folds/fold_{fold}.json",
+    output:
+        peaks="<results>/{sample}/fold_{fold}/regions/bias_peaks.narrowPeak",
+        nonpeaks="<results>/{sample}/fold_{fold}/regions/bias_nonpeaks.narrowPeak",
+        qc="<results>/{sample}/fold_{fold}/regions/bias_selection.json",
+    log:
+        "<logs>/select_bias/{sample}.fold_{fold}.log",
+    benchmark:
+        "<benchmarks>/select_bias/{sample}.fold_{fold}.tsv"
+    group:
+        "regions"
+    conda:
+        "../../envs/genomics.yaml"
+    threads: 1
+    resources:
+        mem_mb=scaled(8000),
+        runtime=scaled(60),
+    params:
+        factor=lambda wildcards: settings.threshold_factor(CONFIG, assay_of(wildcards)),
+        input_length=MODEL["input_length"],
+        output_length=MODEL["output_length"],
+        outlier_quantile=TRAINING["outlier_quantile"],
+    shell:
+        "python -m bpflow select bias --genome {input.genome} --signal {input.signal:q}"
+        " --peaks {input.peaks} --nonpeaks {input.nonpeaks} --fold {input.fold}"
+        " --threshold-factor {params.factor} --outlier-quantile {params.outlier_quantile}"
+        " --input-length {params.input_length} --output-length {params.output_length}"
+        " --output-peaks {output.peaks} --output-nonpeaks {output.nonpeaks} --qc {output.qc} > {log} 2>&1"
+
+
+rule train_bias:
+    input:
+        signal=signal_of,
+        genome="<results>/genome/genome.json",
+        sequence="<results>/genome/genome.seq",
+        nonpeaks="<results>/{sample}/fold_{fold}/regions/bias_nonpeaks.narrowPeak",
+        selection="<results>/{sample}/fold_{fold}/regions/bias_selection.json",
+        fold="<results>/folds/fold_{fold}.json",
+    output:
+        model="<results>/{sample}/fold_{fold}/models/bias.safetensors",
+        history="<results>/{sample}/fold_{fold}/models/bias.history.tsv",
+        qc="<results>/{sample}/fold_{fold}/models/bias.json",
+    log:
+        "<logs>/train_bias/{sample}.fold_{fold}.log",
+    benchmark:
+        "<benchmarks>/train_bias/{sample}.fold_{fold}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 8
+    resources:
+        mem_mb=scaled(8000),
+        runtime=scaled(720),
+        gpu=GPU,
+        device=CONFIG["device"],
+    params:
+        **training_params("bias"),
+    shell:
+        "python -m bpflow train bias --genome {input.genome} --signal {input.signal:q}"
+        " --nonpeaks {input.nonpeaks} --fold {input.fold} --selection {input.selection}"
+        " --filters {params.filters} --layers {params.layers}"
+        " --input-length {params.input_length} --output-length {params.output_length}"
+        " --epochs {params.epochs} --patience {params.patience} --batch-size {params.batch_size}"
+        " --learning-rate {params.learning_rate} --seed {params.seed}"
+        " --device {resources.device} --precision {params.precision} {params.allow_cpu} --threads {threads}"
+        " --output {output.model} --history {output.history} --qc {output.qc} > {log} 2>&1"

@@ -1,0 +1,118 @@
+# ChromBPNet: what accessibility adds to the enzyme's bias, which stays fixed.
+
+
+rule select_chrombpnet:
+    input:
+        signal=signal_of,
+        genome="<results>/genome/genome.json",
+        sequence="<results>/genome/genome.seq",
+        peaks="<results>/{sample}/peaks/peaks.narrowPeak",
+        nonpeaks="<results>/{sample}/fold_{fold}/regions/nonpeaks.narrowPeak",
+        fold="<results>/folds/fold_{fold}.json",
+    output:
+        peaks="<results>/{sample}/fold_{fold}/regions/chrombpnet_peaks.narrowPeak",
+        nonpeaks="<results>/{sample}/fold_{fold}/regions/chrombpnet_nonpeaks.narrowPeak",
+        scaling="<results>/{sample}/fold_{fold}/regions/scaling_nonpeaks.narrowPeak",
+        qc="<results>/{sample}/fold_{fold}/regions/chrombpnet_selection.json",
+    log:
+        "<logs>/select_chrombpnet/{sample}.fold_{fold}.log",
+    benchmark:
+        "<benchmarks>/select_chrombpnet/{sample}.fold_{fold}.tsv"
+    group:
+        "regions"
+    conda:
+        "../../envs/genomics.yaml"
+    threads: 1
+    resources:
+        mem_mb=scaled(8000),
+        runtime=scaled(60),
+    params:
+        input_length=MODEL["input_length"],
+        output_length=MODEL["output_length"],
+        jitter=TRAINING["jitter"],
+        negative_ratio=TRAINING["negative_ratio"],
+        outlier_quantile=TRAINING["outlier_quantile"],
+        seed=CONFIG["seed"],
+    shell:
+        "python -m bpflow select chrombpnet --genome {input.genome} --signal {input.signal:q}"
+        " --peaks {input.peaks} --nonpeaks {input.nonpeaks} --fold {input.fold}"
+        " --negative-ratio {params.negative_ratio} --outlier-quantile {params.outlier_quantile}"
+        " --jitter {params.jitter} --input-length {params.input_length} --output-length {params.output_length}"
+        " --seed {params.seed} --output-peaks {output.peaks} --output-nonpeaks {output.nonpeaks}"
+        " --output-scaling-nonpeaks {output.scaling} --qc {output.qc} > {log} 2>&1"
+
+
+rule scale_bias:
+    input:
+        model=bias_model_of,
+        signal=signal_of,
+        genome="<results>/genome/genome.json",
+        sequence="<results>/genome/genome.seq",
+        nonpeaks="<results>/{sample}/fold_{fold}/regions/scaling_nonpeaks.narrowPeak",
+        fold="<results>/folds/fold_{fold}.json",
+    output:
+        model="<results>/{sample}/fold_{fold}/models/bias_scaled.safetensors",
+        qc="<results>/{sample}/fold_{fold}/models/bias_scaled.json",
+    log:
+        "<logs>/scale_bias/{sample}.fold_{fold}.log",
+    benchmark:
+        "<benchmarks>/scale_bias/{sample}.fold_{fold}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 8
+    resources:
+        mem_mb=scaled(8000),
+        runtime=scaled(120),
+        gpu=GPU,
+        device=CONFIG["device"],
+    params:
+        **inference_params(),
+    shell:
+        "python -m bpflow scale-bias --model {input.model:q} --genome {input.genome} --signal {input.signal:q}"
+        " --nonpeaks {input.nonpeaks} --fold {input.fold} --batch-size {params.batch_size}"
+        " --device {resources.device} --precision {params.precision} --threads {threads}"
+        " --output {output.model} --qc {output.qc} > {log} 2>&1"
+
+
+rule train_chrombpnet:
+    input:
+        bias="<results>/{sample}/fold_{fold}/models/bias_scaled.safetensors",
+        signal=signal_of,
+        genome="<results>/genome/genome.json",
+        sequence="<results>/genome/genome.seq",
+        peaks="<results>/{sample}/fold_{fold}/regions/chrombpnet_peaks.narrowPeak",
+        nonpeaks="<results>/{sample}/fold_{fold}/regions/chrombpnet_nonpeaks.narrowPeak",
+        selection="<results>/{sample}/fold_{fold}/regions/chrombpnet_selection.json",
+        fold="<results>/folds/fold_{fold}.json",
+    output:
+        model="<results>/{sample}/fold_{fold}/models/chrombpnet.safetensors",
+        nobias="<results>/{sample}/fold_{fold}/models/chrombpnet_nobias.safetensors",
+        history="<results>/{sample}/fold_{fold}/models/chrombpnet.history.tsv",
+        qc="<results>/{sample}/fold_{fold}/models/chrombpnet.json",
+    log:
+        "<logs>/train_chrombpnet/{sample}.fold_{fold}.log",
+    benchmark:
+        "<benchmarks>/train_chrombpnet/{sample}.fold_{fold}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 8
+    resources:
+        mem_mb=scaled(16000),
+        runtime=scaled(1440),
+        gpu=GPU,
+        device=CONFIG["device"],
+    params:
+        **training_params("chrombpnet"),
+        jitter=TRAINING["jitter"],
+        negative_ratio=TRAINING["negative_ratio"],
+    shell:
+        "python -m bpflow train chrombpnet --genome {input.genome} --signal {input.signal:q}"
+        " --peaks {input.peaks} --nonpeaks {input.nonpeaks} --fold {input.fold} --selection {input.selection}"
+        " --bias-model {input.bias} --filters {params.filters} --layers {params.layers}"
+        " --input-length {params.input_length} --output-length {params.output_length}"
+        " --jitter {params.jitter} --negative-ratio {params.negative_ratio}"
+        " --epochs {params.epochs} --patience {params.patience} --batch-size {params.batch_size}"
+        " --learning-rate {params.learning_rate} --seed {params.seed}"
+        " --device {resources.device} --precision {params.precision} {params.allow_cpu} --threads {threads}"
+        " --output {output.model} --output-nobias {output.nobias} --history {output.history} --qc {output.qc}"
+        " > {log} 2>&1"

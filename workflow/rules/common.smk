@@ -1,0 +1,179 @@
+# Configuration, sample sheet and helpers of all stages.
+
+import os
+import re
+import shlex
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
+sys.path.insert(0, str(ROOT / "src"))
+
+from bpflow import __version__, settings
+from bpflow.errors import InputError
+
+try:
+    CONFIG = settings.resolve_config(config, settings.load_schema(ROOT / "workflow/schemas/config.schema.yaml"))
+    SAMPLES = settings.read_samples(
+        CONFIG["samples"],
+        settings.load_schema(ROOT / "workflow/schemas/samples.schema.yaml"),
+        CONFIG,
+    )
+except InputError as error:
+    raise WorkflowError(str(error)) from None
+
+FOLDS = CONFIG["folds"]["run"]
+GENOME, PEAKS, NONPEAKS = CONFIG["genome"], CONFIG["peaks"], CONFIG["nonpeaks"]
+MODEL, TRAINING = CONFIG["model"], CONFIG["training"]
+# The device is among resources, not params: models that are trained stay as they are where a run moves to a GPU.
+GPU = 0 if CONFIG["device"] == "cpu" else 1
+
+# The shell's own strict mode is lost once there is a prefix, so it is repeated here. Commands find the package beside
+# this workflow, whatever the working directory; nothing of it is in params, so that moving the checkout reruns nothing.
+# Without isolated environments, rules run in Snakemake's own if that has the packages, else with what is on PATH.
+prefix = [
+    "set -euo pipefail",
+    f"export BPFLOW_ROOT={shlex.quote(str(ROOT))}",
+    'export PYTHONPATH="$BPFLOW_ROOT/src"',
+]
+if not workflow.deployment_settings.deployment_method and find_spec("torch"):
+    prefix.append(f'export PATH={shlex.quote(os.path.dirname(sys.executable))}:"$PATH"')
+shell.prefix("; ".join(prefix).replace("{", "{{").replace("}", "}}") + "; ")
+
+
+def one_of(names):
+    """A wildcard's constraint: one of the names; of no names, what nothing matches."""
+    return "|".join(map(re.escape, names)) or "(?!)"
+
+
+pathvars:
+    results=CONFIG["results"],
+    logs=f"{CONFIG['results']}/logs",
+    benchmarks=f"{CONFIG['results']}/benchmarks",
+
+
+wildcard_constraints:
+    sample=one_of(SAMPLES),
+    fold=one_of(map(str, range(CONFIG["folds"]["n"]))),
+    model="bias|chrombpnet",
+    combine="crossfit|mean",
+
+
+def scaled(amount):
+    """A resource that grows with every attempt, see --retries."""
+    return lambda wildcards, attempt: amount * attempt
+
+
+def signal_of(wildcards):
+    """The sample's bigWig: the sheet's, or the one made of its reads."""
+    return SAMPLES[wildcards.sample].signal or f"{CONFIG['results']}/{wildcards.sample}/signal/insertions.bw"
+
+
+def bias_model_of(wildcards):
+    """The bias model of a sample and fold: the sheet's, or the one trained here."""
+    return SAMPLES[wildcards.sample].bias_model_for(wildcards.fold) or (
+        f"{CONFIG['results']}/{wildcards.sample}/fold_{wildcards.fold}/models/bias.safetensors"
+    )
+
+
+def assay_of(wildcards):
+    return SAMPLES[wildcards.sample].assay
+
+
+def replicate_reads(wildcards):
+    return SAMPLES[wildcards.sample].reads[int(wildcards.replicate)]
+
+
+def replicate_shift(wildcards):
+    """The shift that this read file carries: the sheet gives one for all, or one for each."""
+    shifts = SAMPLES[wildcards.sample].shifts
+    return shifts[int(wildcards.replicate) if len(shifts) > 1 else 0]
+
+
+def replicate_signals(wildcards):
+    """One bigWig for each read file where peaks are called and replicates must agree on them."""
+    sample = SAMPLES[wildcards.sample]
+    if sample.peaks or PEAKS["reproducible"] != "replicates":
+        return []
+    return [
+        f"{CONFIG['results']}/{wildcards.sample}/signal/replicates/{number}.bw" for number in range(len(sample.reads))
+    ]
+
+
+def chromosome_option(wildcards):
+    names = GENOME["chromosomes"]
+    return ",".join(names) if isinstance(names, list) else names
+
+
+def inference_params():
+    return {"precision": CONFIG["precision"], "batch_size": TRAINING["batch_size"]}
+
+
+def training_params(tower):
+    """Parameters that both trainings share; a new version of the package trains anew."""
+    recipe = {key: TRAINING[key] for key in ("epochs", "patience", "batch_size", "learning_rate")}
+    lengths = {key: MODEL[key] for key in ("input_length", "output_length")}
+    return {
+        **recipe,
+        **lengths,
+        **MODEL[tower],
+        "seed": CONFIG["seed"],
+        "precision": CONFIG["precision"],
+        "allow_cpu": "--allow-cpu" if MODEL["allow_cpu"] else "",
+        "version": __version__,
+    }
+
+
+def report_params():
+    return {
+        "samples": list(SAMPLES),
+        "folds": FOLDS,
+        # A function, because braces in a plain param are taken for wildcards.
+        "title": lambda wildcards: CONFIG["report"]["title"],
+    }
+
+
+def qc_files():
+    """What the report says before anything is trained."""
+    return [
+        "<results>/genome/genome.json",
+        "<results>/folds/folds.json",
+        *collect(
+            "<results>/{sample}/{file}",
+            sample=SAMPLES,
+            file=["signal/signal.json", "peaks/peaks.json"],
+        ),
+        *collect(
+            "<results>/{sample}/fold_{fold}/regions/{stage}.json",
+            sample=SAMPLES,
+            fold=FOLDS,
+            stage=["nonpeaks", "bias_selection", "chrombpnet_selection"],
+        ),
+    ]
+
+
+def model_files():
+    """What the report says of trained models. A bias model from the sheet was trained elsewhere."""
+    trained = [name for name, sample in SAMPLES.items() if not sample.bias_model]
+    files = [
+        "models/bias_scaled.json",
+        "models/chrombpnet.json",
+        "models/chrombpnet.history.tsv",
+        "evaluation/bias_metrics.json",
+        "evaluation/bias_regions.tsv.gz",
+        "evaluation/chrombpnet_metrics.json",
+        "evaluation/chrombpnet_regions.tsv.gz",
+        "evaluation/footprints.json",
+        *(["evaluation/recovery.json"] if CONFIG["truth"] else []),
+    ]
+    pattern = "<results>/{sample}/fold_{fold}/{file}"
+    return [
+        *collect(pattern, sample=SAMPLES, fold=FOLDS, file=files),
+        *collect(
+            pattern,
+            sample=trained,
+            fold=FOLDS,
+            file=["models/bias.json", "models/bias.history.tsv"],
+        ),
+    ]

@@ -1,0 +1,167 @@
+# What trained models say: predictions on test chromosomes and their metrics, tracks, footprints, recovered truth.
+
+
+rule predict:
+    input:
+        model=branch(
+            lambda wildcards: wildcards.model == "bias",
+            then=bias_model_of,
+            otherwise="<results>/{sample}/fold_{fold}/models/{model}.safetensors",
+        ),
+        genome="<results>/genome/genome.json",
+        sequence="<results>/genome/genome.seq",
+        peaks="<results>/{sample}/fold_{fold}/regions/{model}_peaks.narrowPeak",
+        nonpeaks="<results>/{sample}/fold_{fold}/regions/{model}_nonpeaks.narrowPeak",
+        fold="<results>/folds/fold_{fold}.json",
+    output:
+        predictions="<results>/{sample}/fold_{fold}/predictions/{model}.h5",
+    log:
+        "<logs>/predict_{model}/{sample}.fold_{fold}.log",
+    benchmark:
+        "<benchmarks>/predict_{model}/{sample}.fold_{fold}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 8
+    resources:
+        mem_mb=scaled(8000),
+        runtime=scaled(120),
+        gpu=GPU,
+        device=CONFIG["device"],
+    params:
+        **inference_params(),
+    shell:
+        "python -m bpflow predict --model {input.model:q} --genome {input.genome}"
+        " --regions {input.peaks} --nonpeaks {input.nonpeaks} --fold {input.fold} --split test"
+        " --batch-size {params.batch_size} --device {resources.device} --precision {params.precision} --threads {threads}"
+        " --output {output.predictions} > {log} 2>&1"
+
+
+rule evaluate:
+    input:
+        predictions="<results>/{sample}/fold_{fold}/predictions/{model}.h5",
+        signal=signal_of,
+        genome="<results>/genome/genome.json",
+        sequence="<results>/genome/genome.seq",
+    output:
+        metrics="<results>/{sample}/fold_{fold}/evaluation/{model}_metrics.json",
+        regions="<results>/{sample}/fold_{fold}/evaluation/{model}_regions.tsv.gz",
+    log:
+        "<logs>/evaluate_{model}/{sample}.fold_{fold}.log",
+    benchmark:
+        "<benchmarks>/evaluate_{model}/{sample}.fold_{fold}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=scaled(8000),
+        runtime=scaled(60),
+    shell:
+        "python -m bpflow evaluate --predictions {input.predictions} --signal {input.signal:q} --genome {input.genome}"
+        " --model-kind {wildcards.model} --output {output.metrics} --table {output.regions} > {log} 2>&1"
+
+
+# crossfit: each chromosome by the model that never saw it, for numbers. mean: all models, for looking at.
+rule tracks:
+    input:
+        models=collect("<results>/{{sample}}/fold_{fold}/models/chrombpnet.safetensors", fold=FOLDS),
+        folds=collect("<results>/folds/fold_{fold}.json", fold=FOLDS),
+        signal=signal_of,
+        genome="<results>/genome/genome.json",
+        sequence="<results>/genome/genome.seq",
+        peaks="<results>/{sample}/peaks/peaks.narrowPeak",
+    output:
+        observed="<results>/{sample}/tracks/{combine}/observed.bw",
+        with_bias="<results>/{sample}/tracks/{combine}/with_bias.bw",
+        bias="<results>/{sample}/tracks/{combine}/bias.bw",
+        corrected="<results>/{sample}/tracks/{combine}/corrected.bw",
+    log:
+        "<logs>/tracks_{combine}/{sample}.log",
+    benchmark:
+        "<benchmarks>/tracks_{combine}/{sample}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 8
+    resources:
+        mem_mb=scaled(8000),
+        runtime=scaled(240),
+        gpu=GPU,
+        device=CONFIG["device"],
+    params:
+        **inference_params(),
+        folder=subpath(output.observed, parent=True),
+    shell:
+        "python -m bpflow tracks --models {input.models} --folds {input.folds} --genome {input.genome}"
+        " --regions {input.peaks} --signal {input.signal:q} --combine {wildcards.combine}"
+        " --batch-size {params.batch_size} --device {resources.device} --precision {params.precision} --threads {threads}"
+        " --output-dir {params.folder} > {log} 2>&1"
+
+
+rule footprints:
+    input:
+        model="<results>/{sample}/fold_{fold}/models/chrombpnet.safetensors",
+        genome="<results>/genome/genome.json",
+        sequence="<results>/genome/genome.seq",
+        nonpeaks="<results>/{sample}/fold_{fold}/regions/nonpeaks.narrowPeak",
+        fold="<results>/folds/fold_{fold}.json",
+        motifs=CONFIG["footprints"]["motifs"] or [],
+    output:
+        footprints="<results>/{sample}/fold_{fold}/evaluation/footprints.h5",
+        qc="<results>/{sample}/fold_{fold}/evaluation/footprints.json",
+    log:
+        "<logs>/footprints/{sample}.fold_{fold}.log",
+    benchmark:
+        "<benchmarks>/footprints/{sample}.fold_{fold}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 8
+    resources:
+        mem_mb=scaled(8000),
+        runtime=scaled(120),
+        gpu=GPU,
+        device=CONFIG["device"],
+    params:
+        **inference_params(),
+        assay=assay_of,
+        motifs="--motifs" if CONFIG["footprints"]["motifs"] else "",
+        backgrounds=CONFIG["footprints"]["backgrounds"],
+        seed=CONFIG["seed"],
+    shell:
+        "python -m bpflow footprints --model {input.model} --genome {input.genome} --regions {input.nonpeaks}"
+        " --fold {input.fold} --assay {params.assay} {params.motifs} {input.motifs:q}"
+        " --backgrounds {params.backgrounds} --seed {params.seed}"
+        " --batch-size {params.batch_size} --device {resources.device} --precision {params.precision} --threads {threads}"
+        " --output {output.footprints} --qc {output.qc} > {log} 2>&1"
+
+
+# Simulated data only.
+rule recovery:
+    input:
+        model="<results>/{sample}/fold_{fold}/models/chrombpnet.safetensors",
+        genome="<results>/genome/genome.json",
+        sequence="<results>/genome/genome.seq",
+        peaks="<results>/{sample}/fold_{fold}/regions/chrombpnet_peaks.narrowPeak",
+        nonpeaks="<results>/{sample}/fold_{fold}/regions/chrombpnet_nonpeaks.narrowPeak",
+        fold="<results>/folds/fold_{fold}.json",
+        truth=CONFIG["truth"] or [],
+    output:
+        qc="<results>/{sample}/fold_{fold}/evaluation/recovery.json",
+    log:
+        "<logs>/recovery/{sample}.fold_{fold}.log",
+    benchmark:
+        "<benchmarks>/recovery/{sample}.fold_{fold}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 8
+    resources:
+        mem_mb=scaled(8000),
+        runtime=scaled(60),
+        gpu=GPU,
+        device=CONFIG["device"],
+    params:
+        **inference_params(),
+        seed=CONFIG["seed"],
+    shell:
+        "python -m bpflow recovery --model {input.model} --genome {input.genome} --peaks {input.peaks}"
+        " --nonpeaks {input.nonpeaks} --fold {input.fold} --truth {input.truth:q} --seed {params.seed}"
+        " --batch-size {params.batch_size} --device {resources.device} --precision {params.precision} --threads {threads}"
+        " --qc {output.qc} > {log} 2>&1"
