@@ -50,7 +50,8 @@ COVERAGE_SHARE = 0.5
 @dataclass(frozen=True)
 class ReadFile:
     """One file of reads: its path, format (``auto`` or as :data:`bpflow.reads.FORMATS`) and the shift it carries
-    already (None: estimate it)."""
+    already (None: estimate it).
+    """
 
     path: str
     file_format: str = "auto"
@@ -148,9 +149,7 @@ def make_signal(
     log.info("%d insertions at %d positions", record["insertions"], record["positions"])
 
 
-def check_bigwig(
-    signal: str | os.PathLike[str], assay: str, genome: Genome, *, qc: str | os.PathLike[str]
-) -> None:
+def check_bigwig(signal: str | os.PathLike[str], assay: str, genome: Genome, *, qc: str | os.PathLike[str]) -> None:
     """Check a bigWig made elsewhere and write the same record as :func:`make_signal`.
 
     Raises

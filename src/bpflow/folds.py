@@ -108,7 +108,9 @@ def balance(sizes: Mapping[str, int], peaks: Mapping[str, int], n: int) -> list[
     """
     usable = [name for name in sizes if peaks.get(name, 0)]
     if n < 3:
-        raise InputError(f"{n} folds", where="folds.n", expected="3 or more: training, validation and test each need one")
+        raise InputError(
+            f"{n} folds", where="folds.n", expected="3 or more: training, validation and test each need one"
+        )
     if len(usable) < n:
         possible = (
             f"Set folds.n to {len(usable)}"

@@ -13,8 +13,7 @@ import pysam
 
 from bpflow.chromosomes import choose_chromosomes, explain_mismatch
 from bpflow.errors import InputError
-from bpflow.files import atomic_path, existing, is_gzip, open_binary, read_json, sha256, stamp, write_json
-from bpflow.files import READ_ERRORS
+from bpflow.files import READ_ERRORS, atomic_path, existing, is_gzip, open_binary, read_json, sha256, stamp, write_json
 
 __all__ = ["OTHER_BASE", "Genome", "encode", "encode_fasta"]
 

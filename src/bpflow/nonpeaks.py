@@ -165,7 +165,8 @@ def make_nonpeaks(
 
 def candidates(genome: Genome, excluded: pd.DataFrame, width: int, stride: int) -> tuple[pd.DataFrame, int]:
     """Windows every `stride` bases, strictly inside their chromosome, that touch no excluded interval widened by
-    half a window; and the number of windows before the exclusion."""
+    half a window; and the number of windows before the exclusion.
+    """
     names, starts = [], []
     for name in genome.names:
         first = np.arange(0, max(genome.sizes[name] - width, 0), stride)

@@ -12,7 +12,17 @@ from bpflow.errors import InputError
 from bpflow.files import READ_ERRORS, atomic_path, existing, open_binary
 from bpflow.genome import Genome
 
-__all__ = ["COLUMNS", "centers", "from_centers", "inside", "on", "overlaps", "read_intervals", "read_regions", "write_regions"]
+__all__ = [
+    "COLUMNS",
+    "centers",
+    "from_centers",
+    "inside",
+    "on",
+    "overlaps",
+    "read_intervals",
+    "read_regions",
+    "write_regions",
+]
 
 COLUMNS = ["chrom", "start", "end", "name", "score", "strand", "signal", "pvalue", "qvalue", "summit"]
 NO_SUMMIT = -1

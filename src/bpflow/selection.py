@@ -111,7 +111,10 @@ def select_for_bias(
         )
     below = counts < threshold
     kept, count_range, unfiltered = _within_quantiles(
-        counts, counts[below], outlier_quantile, enough=lambda kept: all((kept & below & rows).any() for rows in in_split)
+        counts,
+        counts[below],
+        outlier_quantile,
+        enough=lambda kept: all((kept & below & rows).any() for rows in in_split),
     )
     kept &= below
     if unfiltered:
@@ -165,9 +168,7 @@ def select_for_chrombpnet(
         A split without regions.
     """
     fitting = fold.train + fold.valid
-    fit_peaks, edge_fit = _away_from_edges(
-        on(peaks, fitting), genome, windows.input_length + 2 * windows.jitter
-    )
+    fit_peaks, edge_fit = _away_from_edges(on(peaks, fitting), genome, windows.input_length + 2 * windows.jitter)
     test_peaks, edge_test = _away_from_edges(on(peaks, fold.test), genome, windows.input_length)
     inside_nonpeaks, edge_nonpeaks = _away_from_edges(nonpeaks, genome, windows.input_length)
     fit_nonpeaks = on(inside_nonpeaks, fitting)

@@ -123,7 +123,8 @@ def parse_shift(text: str, *, where: str) -> Shift | None:
 
 def load_references(assay: str) -> list[dict[str, Any]]:
     """Reference log-odds matrices of an assay: ``name``, ``source``, ``first`` (read-orientation position of the first
-    row, for unshifted reads) and ``log_odds`` (rows x A, C, G, T)."""
+    row, for unshifted reads) and ``log_odds`` (rows x A, C, G, T).
+    """
     text = resources.files("bpflow").joinpath("data/shift_references.json").read_text(encoding="utf-8")
     return json.loads(text)[assay]
 
@@ -193,9 +194,7 @@ def estimate_shift(
     candidates = np.arange(-LARGEST_SHIFT, LARGEST_SHIFT + 1)
     by_strand, used, votes = {}, {}, []
     for strand, sites in (("+", plus), ("-", minus)):
-        sample, used["plus" if strand == "+" else "minus"] = sample_log_odds(
-            genome, sites, rng, reverse=strand == "-"
-        )
+        sample, used["plus" if strand == "+" else "minus"] = sample_log_odds(genome, sites, rng, reverse=strand == "-")
         scores = np.array([[_score(sample, ref, shift) for shift in candidates] for ref in references])
         by_strand[strand] = scores.mean(axis=0)
         for reference, row in zip(references, scores, strict=True):
@@ -205,7 +204,9 @@ def estimate_shift(
     pairs = {Shift(int(p), -int(m)): total[i, j] for i, p in enumerate(candidates) for j, m in enumerate(candidates)}
     ranked = sorted(pairs, key=pairs.__getitem__, reverse=True)
     best, margin = ranked[0], float(pairs[ranked[0]] - pairs[ranked[1]])
-    agreement = float(np.mean([vote["shift"] == (best.plus if vote["strand"] == "+" else best.minus) for vote in votes]))
+    agreement = float(
+        np.mean([vote["shift"] == (best.plus if vote["strand"] == "+" else best.minus) for vote in votes])
+    )
     if min(used.values()) < MIN_SITES:
         verdict = "too few"
     elif agreement < CLEAR_AGREEMENT:

@@ -52,9 +52,7 @@ def tn5_weights(sequence: str) -> np.ndarray:
     return np.exp(0.8 * score)
 
 
-def draw_fragments(
-    sequences: dict[str, str], n: int, seed: int = 1, shortest: int = 30
-) -> list[tuple[str, int, int]]:
+def draw_fragments(sequences: dict[str, str], n: int, seed: int = 1, shortest: int = 30) -> list[tuple[str, int, int]]:
     """Unshifted fragments [start, end) whose cuts (start + 4, end - 5) follow the Tn5 preference."""
     rng = np.random.default_rng(seed)
     total = sum(map(len, sequences.values()))
@@ -92,7 +90,9 @@ def write_bam(
     names = list(sizes)
     header = {"HD": {"VN": "1.6"}, "SQ": [{"SN": name, "LN": size} for name, size in sizes.items()]}
     mode = "wc" if path.suffix == ".cram" else "wb"
-    with pysam.AlignmentFile(str(path), mode, header=header, format_options=[b"no_ref=1"] if mode == "wc" else None) as out:
+    with pysam.AlignmentFile(
+        str(path), mode, header=header, format_options=[b"no_ref=1"] if mode == "wc" else None
+    ) as out:
         for number, (name, start, end) in enumerate(fragments):
             length = min(read_length, end - start)
             for flag, position in ((0x63, start), (0x93, end - length)):

@@ -48,9 +48,7 @@ class Kit:
     def bigwig(self, name: str = "signal.bw", value: float = 1.0, sizes: dict[str, int] | None = None) -> str:
         sizes = sizes or {key: size for key, size in simulated.SIZES.items() if key != "chrM"}
         place = [(chrom, np.arange(1000, size - 1000, 7), None) for chrom, size in sizes.items()]
-        write_bigwig(
-            self.folder / name, sizes, [(chrom, at, np.full(len(at), value)) for chrom, at, _ in place]
-        )
+        write_bigwig(self.folder / name, sizes, [(chrom, at, np.full(len(at), value)) for chrom, at, _ in place])
         return str(self.folder / name)
 
     def regions(self, name: str = "regions.narrowPeak", places: tuple[int, ...] = (8000, 20000)) -> str:

@@ -51,7 +51,9 @@ def test_macs3_finds_the_planted_summits(tmp_path, piled_signal, genome):
 
 def test_a_peak_is_found_again_if_half_of_the_shorter_is_shared():
     again = pd.DataFrame({"chrom": "chr1", "start": [100, 1000], "end": [200, 1400]})
-    called = pd.DataFrame({"chrom": ["chr1"] * 4 + ["chr2"], "start": [100, 150, 160, 900, 100], "end": [200, 250, 400, 1100, 200]})
+    called = pd.DataFrame(
+        {"chrom": ["chr1"] * 4 + ["chr2"], "start": [100, 150, 160, 900, 100], "end": [200, 250, 400, 1100, 200]}
+    )
     assert found_again(called, again).tolist() == [True, True, False, True, False]
 
 
@@ -79,9 +81,7 @@ def test_given_peaks_are_filtered_and_counted(tmp_path, piled_signal, genome):
     given.write_text("chr1\t500\t700\nchr1\t9900\t10100\nchr2\t11900\t12100\nchr2\t29900\t30100\nchrM\t100\t300\n")
     blacklist = tmp_path / "black.bed"
     blacklist.write_text("chr2\t13050\t13060\n")
-    frame, record = peaks(
-        tmp_path, piled_signal, genome, PeakRules(maximum=1), given=given, blacklist=blacklist
-    )
+    frame, record = peaks(tmp_path, piled_signal, genome, PeakRules(maximum=1), given=given, blacklist=blacklist)
     assert record["removed"] == {
         "other_chromosome": 1,
         "not_reproducible": 0,

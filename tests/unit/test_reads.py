@@ -15,9 +15,7 @@ EVERY_READ = ReadFilter(0, ())
 def all_ends(path, genome, tally=None, read_filter=ReadFilter(), file_format=None):
     tally = Counter() if tally is None else tally
     batches = list(
-        read_ends(
-            path, genome, file_format=file_format or detect_format(path), read_filter=read_filter, tally=tally
-        )
+        read_ends(path, genome, file_format=file_format or detect_format(path), read_filter=read_filter, tally=tally)
     )
     positions = np.concatenate([batch.positions for batch in batches])
     plus = np.concatenate([batch.plus for batch in batches])

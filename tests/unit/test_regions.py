@@ -79,9 +79,7 @@ intervals = st.lists(st.tuples(st.integers(0, 200), st.integers(1, 40)), max_siz
 def test_overlaps_agrees_with_comparing_each_pair(queries, excluded, margin):
     query = pd.DataFrame({"chrom": "c", "start": [s for s, _ in queries], "end": [s + w for s, w in queries]})
     table = pd.DataFrame({"chrom": "c", "start": [s for s, _ in excluded], "end": [s + w for s, w in excluded]})
-    expected = [
-        any(s < xs + xw + margin and xs - margin < s + w for xs, xw in excluded) for s, w in queries
-    ]
+    expected = [any(s < xs + xw + margin and xs - margin < s + w for xs, xw in excluded) for s, w in queries]
     found = overlaps(query["chrom"], query["start"].to_numpy(), query["end"].to_numpy(), table, margin)
     assert found.tolist() == expected
 

@@ -101,9 +101,7 @@ def test_non_peaks_without_an_insertion_stop(genome):
 def test_a_split_without_regions_stops(genome):
     peaks, nonpeaks, _, *rest = data(genome, np.arange(100, 120), np.arange(101, 145))
     with pytest.raises(InputError, match="no usable non-peaks on the valid chromosomes"):
-        select_for_chrombpnet(
-            peaks, on(nonpeaks, ["chr1"]), FOLD, *rest, windows=WINDOWS, negative_ratio=0.1
-        )
+        select_for_chrombpnet(peaks, on(nonpeaks, ["chr1"]), FOLD, *rest, windows=WINDOWS, negative_ratio=0.1)
 
 
 @pytest.mark.system
@@ -115,9 +113,7 @@ def test_official_decisions_on_the_official_input(tmp_path, shared_data):
     kept = [
         (name, start, end)
         for name, start, end in read_fragments(folder / "fragments.tsv.gz")
-        if name != "chrM"
-        and end - start >= 10
-        and not (name == "chrXII" and start < 492_000 and end > 449_000)
+        if name != "chrM" and end - start >= 10 and not (name == "chrXII" and start < 492_000 and end > 449_000)
     ]
     assert len(kept) == 302_134
     reads = simulated.write_fragments(tmp_path / "reads.tsv.gz", kept)

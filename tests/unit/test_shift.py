@@ -15,9 +15,7 @@ EVEN = ["chrII", "chrIV", "chrVI", "chrVIII", "chrX", "chrXIV", "chrXVI"]
 
 
 def sites(path, genome):
-    batches = list(
-        read_ends(path, genome, file_format="fragments", read_filter=ReadFilter(), tally=Counter())
-    )
+    batches = list(read_ends(path, genome, file_format="fragments", read_filter=ReadFilter(), tally=Counter()))
     positions = np.concatenate([batch.positions for batch in batches])
     plus = np.concatenate([batch.plus for batch in batches])
     return tuple(SiteCounts(*np.unique(positions[plus == strand], return_counts=True)) for strand in (True, False))

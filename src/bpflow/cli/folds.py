@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 
 from bpflow.cli.options import add_genome, positive_int
-from bpflow.folds import balance, check_fold_set, fold_set_record, read_fold
 from bpflow.files import write_json
+from bpflow.folds import balance, check_fold_set, fold_set_record, read_fold
 from bpflow.genome import Genome
 from bpflow.regions import read_regions
 
