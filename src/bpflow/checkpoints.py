@@ -1,0 +1,110 @@
+"""Model files: weights in safetensors, everything else as JSON in its metadata. No pickles, no time stamps."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any, NamedTuple
+
+import safetensors
+import safetensors.torch
+import torch
+
+from bpflow import __version__
+from bpflow.errors import InputError
+from bpflow.files import atomic_path, existing
+from bpflow.models import ProfileModel, build
+
+__all__ = ["FORMAT_VERSION", "Loaded", "load_model", "read_metadata", "save_model"]
+
+FORMAT_VERSION = 1
+# The only key: the library writes several in random order, and then equal models would differ in bytes.
+KEY = "bpflow"
+
+
+class Loaded(NamedTuple):
+    """A model in evaluation mode on the CPU, and what its file says of it."""
+
+    model: ProfileModel
+    metadata: dict[str, Any]
+
+
+def save_model(model: ProfileModel, path: str | os.PathLike[str], *, metadata: dict[str, Any]) -> None:
+    """Write a model; the same weights and metadata give the same bytes.
+
+    Parameters
+    ----------
+    model
+        A model with a ``config``.
+    path
+        The ``.safetensors`` to write, atomically.
+    metadata
+        What to remember beside the architecture: history, recipe, seed, digests of the inputs. No paths, no times.
+    """
+    content = {
+        **metadata,
+        "format_version": FORMAT_VERSION,
+        "version": __version__,
+        "architecture": model.config.model_dump(),
+    }
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    text = json.dumps(content, sort_keys=True, allow_nan=False)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(safetensors.torch.save(tensors, metadata={KEY: text}))
+
+
+def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read what a model file says of itself, without its weights."""
+    existing(path, "a model written by bpflow (.safetensors)")
+    try:
+        with safetensors.safe_open(str(path), framework="pt") as handle:
+            text = (handle.metadata() or {}).get(KEY)
+    except (safetensors.SafetensorError, OSError) as error:
+        raise InputError(
+            f"not a safetensors file, or a damaged one ({error})",
+            where=str(path),
+            expected="a model written by 'bpflow train'",
+        ) from None
+    try:
+        metadata = json.loads(text or "")
+        version = int(metadata["format_version"])
+        metadata["architecture"]["kind"]
+    except (ValueError, TypeError, KeyError):
+        raise InputError(
+            "a safetensors file without bpflow's metadata", where=str(path), expected="a model of 'bpflow train'"
+        ) from None
+    if version > FORMAT_VERSION:
+        raise InputError(
+            f"format version {version}",
+            where=str(path),
+            expected=f"{FORMAT_VERSION} or older",
+            mend=f"Use bpflow {metadata.get('version', 'of a newer version')}",
+        )
+    return metadata
+
+
+def load_model(path: str | os.PathLike[str]) -> Loaded:
+    """Load a model file.
+
+    Raises
+    ------
+    InputError
+        Not a model of bpflow, of a newer format, or with weights that do not fit its architecture.
+    """
+    metadata = read_metadata(path)
+    model = build(metadata["architecture"])
+    tensors = safetensors.torch.load_file(path)
+    expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    if expected != found:
+        name = next(name for name in sorted({*expected, *found}) if expected.get(name) != found.get(name))
+        raise InputError(
+            f"the weight {name} is {found.get(name, 'absent')}",
+            where=str(path),
+            expected=f"{expected.get(name, 'no such weight')}",
+            mend="The file was changed after it was written: train or download it again",
+        )
+    if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
+        raise InputError("weights that are not finite numbers", where=str(path), mend="Train the model again")
+    model.load_state_dict(tensors)
+    return Loaded(model.eval(), metadata)

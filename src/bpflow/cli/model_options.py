@@ -1,0 +1,60 @@
+"""Options that the commands which run a model share."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from bpflow.cli.options import positive_int
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["Computing", "add_computing", "resolve_computing"]
+
+log = logging.getLogger("bpflow")
+
+# Set before torch is imported: waiting threads sleep instead of spinning. Where other work shares the cores, spinning
+# makes training several times slower.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+class Computing(NamedTuple):
+    """Where and how a model is computed."""
+
+    device: torch.device
+    precision: torch.dtype
+    threads: int
+
+    @property
+    def precision_name(self) -> str:
+        """``float32`` or ``bfloat16``."""
+        return str(self.precision).removeprefix("torch.")
+
+
+def add_computing(parser: argparse.ArgumentParser) -> None:
+    """Add ``--device``, ``--precision``, ``--batch-size`` and ``--threads``."""
+    parser.add_argument("--device", default="auto", help="auto (a GPU if there is one), cpu, cuda, cuda:1 or mps")
+    parser.add_argument(
+        "--precision",
+        choices=("auto", "float32", "bfloat16"),
+        default="auto",
+        help="of the convolutions; auto is bfloat16 where the device has units for it. Losses are float32 always",
+    )
+    parser.add_argument("--batch-size", type=positive_int, default=64, help="regions computed at once")
+    parser.add_argument(
+        "--threads", type=positive_int, default=None, help="CPU threads; without it OMP_NUM_THREADS or all cores"
+    )
+
+
+def resolve_computing(args: argparse.Namespace) -> Computing:
+    """Find the device and precision that were asked for, and set the number of threads."""
+    from bpflow.devices import resolve_device, resolve_precision, set_threads
+
+    threads = set_threads(args.threads)
+    device = resolve_device(args.device)
+    computing = Computing(device, resolve_precision(args.precision, device), threads)
+    log.info("computing on %s in %s with %d CPU threads", device, computing.precision_name, threads)
+    return computing

@@ -1,0 +1,304 @@
+"""``bpflow train bias`` and ``bpflow train chrombpnet``."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from typing import TYPE_CHECKING, Any
+
+from bpflow.cli.model_options import Computing, add_computing, resolve_computing
+from bpflow.cli.options import (
+    add_genome,
+    add_seed,
+    even_length,
+    non_negative_int,
+    positive_float,
+    positive_int,
+)
+from bpflow.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bpflow.folds import Fold
+    from bpflow.genome import Genome
+    from bpflow.models import ProfileModel
+    from bpflow.training import Fitted, HistoryRow, Recipe
+
+SUMMARY = "Train a bias model on background regions, or a ChromBPNet with a frozen bias model inside."
+BIAS_SUMMARY = (
+    "Train a model of the enzyme's sequence bias on background regions. The best epoch by validation loss is saved."
+)
+CHROMBPNET_SUMMARY = (
+    "Train a ChromBPNet on peaks and background regions, with a scaled and frozen bias model inside. The best epoch by "
+    "validation loss is saved, whole and without the bias model."
+)
+# A forward pass above this many 10^9 operations is a full-size model: not for a CPU unless it is asked for.
+CPU_GIGAFLOPS = 5.0
+
+log = logging.getLogger("bpflow")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the sub-commands and their options."""
+    commands = parser.add_subparsers(dest="model", required=True, metavar="MODEL")
+    formatter = argparse.ArgumentDefaultsHelpFormatter
+    bias = commands.add_parser("bias", help="a bias model", description=BIAS_SUMMARY, formatter_class=formatter)
+    _add_shared(bias, filters=128, layers=4)
+    chrombpnet = commands.add_parser(
+        "chrombpnet", help="a ChromBPNet", description=CHROMBPNET_SUMMARY, formatter_class=formatter
+    )
+    _add_shared(chrombpnet, filters=512, layers=8)
+    chrombpnet.add_argument("--peaks", required=True, metavar="BED", help="peaks chosen by 'bpflow select chrombpnet'")
+    chrombpnet.add_argument("--bias-model", required=True, metavar="FILE", help="bias model of 'bpflow scale-bias'")
+    chrombpnet.add_argument(
+        "--jitter", type=non_negative_int, default=500, help="training peaks move by up to this many bases"
+    )
+    chrombpnet.add_argument(
+        "--negative-ratio",
+        type=_ratio,
+        default=0.1,
+        help="non-peaks for each peak in an epoch, drawn afresh; 1 or more takes all",
+    )
+    chrombpnet.add_argument(
+        "--output-nobias", required=True, metavar="FILE", help="the bias-corrected part alone, to write"
+    )
+
+
+def _add_shared(parser: argparse.ArgumentParser, *, filters: int, layers: int) -> None:
+    add_genome(parser)
+    parser.add_argument("--signal", required=True, metavar="BW", help="bigWig of observed insertions")
+    parser.add_argument("--nonpeaks", required=True, metavar="BED", help="background chosen by 'bpflow select'")
+    parser.add_argument("--fold", required=True, metavar="JSON", help="chromosomes to train and to validate on")
+    parser.add_argument(
+        "--selection",
+        required=True,
+        metavar="JSON",
+        help="record of 'bpflow select': the weight of the count loss",
+    )
+    parser.add_argument("--output", required=True, metavar="FILE", help="model to write (.safetensors)")
+    parser.add_argument("--history", required=True, metavar="TSV", help="losses of each epoch, to write")
+    parser.add_argument("--qc", required=True, metavar="JSON", help="record to write")
+    parser.add_argument("--filters", type=positive_int, default=filters, help="channels of the tower")
+    parser.add_argument("--layers", type=positive_int, default=layers, help="dilated layers of the tower")
+    parser.add_argument("--input-length", type=even_length, default=2114, help="bases that the model reads")
+    parser.add_argument("--output-length", type=even_length, default=1000, help="bases that it predicts")
+    parser.add_argument("--epochs", type=positive_int, default=50, help="most epochs to train")
+    parser.add_argument(
+        "--patience", type=positive_int, default=5, help="stop after this many epochs without a lower validation loss"
+    )
+    parser.add_argument("--learning-rate", type=positive_float, default=0.001, help="of Adam; it stays constant")
+    add_seed(parser)
+    add_computing(parser)
+    parser.add_argument("--allow-cpu", action="store_true", help="train a full-size model on a CPU all the same")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Train."""
+    import torch
+
+    from bpflow.checkpoints import load_model
+    from bpflow.datasets import TrainingSet, Windows, validation_set
+    from bpflow.folds import read_fold
+    from bpflow.genome import Genome
+    from bpflow.models import BPNet, BPNetConfig, ChromBPNet
+    from bpflow.signal import SignalTrack
+    from bpflow.training import fit
+
+    config = BPNetConfig(
+        input_length=args.input_length, output_length=args.output_length, filters=args.filters, layers=args.layers
+    )
+    recipe = _recipe(args)
+    computing = resolve_computing(args)
+    tower = BPNet(config, torch.Generator().manual_seed(args.seed))
+    model: ProfileModel = tower
+    if args.model == "chrombpnet":
+        bias = load_model(args.bias_model).model
+        if not isinstance(bias, BPNet):
+            raise InputError("not a bias model", where=args.bias_model, expected="a model of 'bpflow scale-bias'")
+        model = ChromBPNet(tower, bias)
+    genome = Genome.open(args.genome)
+    fold = read_fold(args.fold, genome)
+    train, valid = _regions(args, genome, fold, recipe)
+    ratio, seed = recipe.negative_ratio, recipe.seed
+    training = TrainingSet(train[0], train[1], jitter=recipe.jitter, negative_ratio=ratio, seed=seed)
+    validation = validation_set(valid[0], valid[1], negative_ratio=ratio, seed=seed)
+    if computing.device.type == "cpu" and not args.allow_cpu and config.gigaflops > CPU_GIGAFLOPS:
+        _refuse(model, training, recipe, computing)
+    log.info("%d examples an epoch, %d to validate on", len(training), len(validation))
+    windows = Windows(
+        genome.array, SignalTrack.open(args.signal, genome).array, config.input_length, config.output_length
+    )
+    fitted = fit(model, windows, training, validation, recipe, device=computing.device, precision=computing.precision)
+    _write(args, model.cpu(), recipe, computing, genome, fitted)
+
+
+def _recipe(args: argparse.Namespace) -> Recipe:
+    from bpflow.files import read_json
+    from bpflow.training import Recipe
+
+    selection = read_json(args.selection, "a record of 'bpflow select'")
+    weight = selection.get("counts_loss_weight") if isinstance(selection, dict) else None
+    if not isinstance(weight, int | float) or isinstance(weight, bool) or not weight > 0:
+        raise InputError(
+            f"counts_loss_weight is {weight!r}", where=args.selection, expected="a number above 0, of 'bpflow select'"
+        )
+    if selection.get("model", args.model) != args.model:
+        raise InputError(
+            f"a selection for {selection['model']!r}",
+            where=args.selection,
+            expected=f"one of 'bpflow select {args.model}'",
+        )
+    return Recipe(
+        counts_loss_weight=float(weight),
+        epochs=args.epochs,
+        patience=args.patience,
+        batch_size=args.batch_size,
+        learning_rate=args.learning_rate,
+        seed=args.seed,
+        jitter=getattr(args, "jitter", 0),
+        negative_ratio=getattr(args, "negative_ratio", 1.0),
+    )
+
+
+def _regions(args: argparse.Namespace, genome: Genome, fold: Fold, recipe: Recipe) -> tuple[Any, Any]:
+    """Centres of (peaks, nonpeaks) of the training and of the validation chromosomes."""
+    import numpy as np
+
+    from bpflow.model_regions import global_centers
+    from bpflow.regions import on, read_regions
+
+    def located(frame: pd.DataFrame | None, chromosomes: tuple[str, ...], width: int, where: str) -> np.ndarray:
+        if frame is None:
+            return np.zeros(0, dtype=np.int64)
+        return global_centers(on(frame, chromosomes), genome, width, where=where)
+
+    path = getattr(args, "peaks", None)
+    peaks = read_regions(path, genome) if path else None
+    nonpeaks = read_regions(args.nonpeaks, genome)
+    length = args.input_length
+    return (
+        (
+            located(peaks, fold.train, length + 2 * recipe.jitter, str(path)),
+            located(nonpeaks, fold.train, length, args.nonpeaks),
+        ),
+        (located(peaks, fold.valid, length, str(path)), located(nonpeaks, fold.valid, length, args.nonpeaks)),
+    )
+
+
+def _refuse(model: ProfileModel, training: Any, recipe: Recipe, computing: Computing) -> None:
+    from bpflow.errors import DeviceError
+    from bpflow.training import seconds_per_example
+
+    # Two examples are enough: at this size the time goes with their number.
+    each = seconds_per_example(model, batch_size=2, device=computing.device, precision=computing.precision)
+    days = each * len(training) / 86400
+    raise DeviceError(
+        f"a model of this size ({model.config.gigaflops:.0f} GFLOP an example) is too slow to train on this CPU: "
+        f"one training step took {each:.2g} s an example here, so an epoch of {len(training)} examples "
+        f"would take {days:.2g} days, and {recipe.epochs} epochs {days * recipe.epochs:.2g} days. "
+        "Train on a GPU, train a smaller model (--filters 64), or give --allow-cpu to train it here all the same."
+    )
+
+
+def _write(
+    args: argparse.Namespace,
+    model: ProfileModel,
+    recipe: Recipe,
+    computing: Computing,
+    genome: Genome,
+    fitted: Fitted,
+) -> None:
+    from bpflow.checkpoints import save_model
+    from bpflow.files import atomic_path, sha256, stamp, write_json
+    from bpflow.models import ChromBPNet
+    from bpflow.training import HISTORY_COLUMNS
+
+    inputs = {"genome": genome.digest}
+    for name in ("signal", "peaks", "nonpeaks", "fold", "selection", "bias_model"):
+        if getattr(args, name, None):
+            inputs[name] = sha256(getattr(args, name))
+    metadata = {
+        "model": args.model,
+        "seed": recipe.seed,
+        "recipe": recipe.as_dict(),
+        "precision": computing.precision_name,
+        "best_epoch": fitted.best_epoch,
+        "history": [_timeless(row) for row in fitted.history],
+        "inputs": inputs,
+    }
+    save_model(model, args.output, metadata=metadata)
+    if isinstance(model, ChromBPNet):
+        save_model(model.accessibility, args.output_nobias, metadata={**metadata, "model": "chrombpnet_nobias"})
+    with atomic_path(args.history) as temporary:
+        lines = ["\t".join(HISTORY_COLUMNS), *("\t".join(f"{value:.8g}" for value in row) for row in fitted.history)]
+        temporary.write_text("\n".join(lines) + "\n")
+    write_json(
+        args.qc,
+        stamp(
+            "train",
+            model=args.model,
+            parameters=sum(weights.numel() for weights in model.parameters()),
+            trainable_parameters=sum(weights.numel() for weights in model.parameters() if weights.requires_grad),
+            architecture=model.config.model_dump(),
+            recipe=recipe.as_dict(),
+            device=_device_name(computing),
+            precision=computing.precision_name,
+            threads=computing.threads,
+            epochs_run=len(fitted.history),
+            best_epoch=fitted.best_epoch,
+            best_valid_loss=fitted.best_valid_loss,
+            stopped=fitted.stopped,
+            examples_per_epoch=fitted.examples_per_epoch,
+            examples_per_second=fitted.examples_per_second,
+            seconds=fitted.seconds,
+            environment=_environment(),
+            inputs=inputs,
+            messages=_messages(fitted, recipe),
+        ),
+    )
+
+
+def _timeless(row: HistoryRow) -> dict[str, Any]:
+    # Seconds differ from run to run; without them equal trainings give equal files.
+    return {key: value for key, value in row._asdict().items() if key != "seconds"}
+
+
+def _messages(fitted: Fitted, recipe: Recipe) -> list[str]:
+    if fitted.stopped == "epochs" and fitted.best_epoch == len(fitted.history):
+        return [
+            f"The validation loss was still falling in the last of {recipe.epochs} epochs: "
+            "more epochs may give a better model."
+        ]
+    return []
+
+
+def _device_name(computing: Computing) -> str:
+    import torch
+
+    if computing.device.type == "cuda":
+        return f"{computing.device} ({torch.cuda.get_device_name(computing.device)})"
+    return str(computing.device)
+
+
+def _environment() -> dict[str, str]:
+    import platform
+
+    import numpy
+    import torch
+
+    from bpflow import __version__
+
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": numpy.__version__,
+        "bpflow": __version__,
+    }
+
+
+def _ratio(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} found, a number of 0 or more expected")
+    return value

@@ -1,0 +1,148 @@
+"""Training and validation examples, gathered from the memory-mapped genome and signal. No torch here.
+
+An epoch is decided by its own generator, made of the seed and the epoch's number: any epoch can be drawn again without
+the ones before it, so that a resumed training continues exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from bpflow.errors import InputError
+
+__all__ = ["Batch", "Epoch", "TrainingSet", "Windows", "validation_set"]
+
+# Epochs count from 1; 0 draws what is fixed for the whole training.
+FIXED = 0
+COMPLEMENT = np.array([3, 2, 1, 0, *range(4, 256)], dtype=np.uint8)
+
+
+class Batch(NamedTuple):
+    """Base codes (n, input_length) uint8 and insertions (n, output_length) int32."""
+
+    codes: np.ndarray
+    counts: np.ndarray
+
+
+class Epoch(NamedTuple):
+    """Examples in order: (N,) int64 centres in the genome's array, and (N,) bool whether to read the other strand."""
+
+    centers: np.ndarray
+    reverse: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.centers)
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Gathers windows of sequence and signal around centres.
+
+    Attributes
+    ----------
+    genome
+        (total length,) uint8 base codes of all chromosomes.
+    signal
+        (total length,) integer insertions, laid out alike.
+    input_length, output_length
+        Even widths of both windows; they share the centre: [centre - width / 2, centre + width / 2).
+    """
+
+    genome: np.ndarray
+    signal: np.ndarray
+    input_length: int
+    output_length: int
+
+    def gather(self, centers: np.ndarray, reverse: np.ndarray) -> Batch:
+        """Windows around `centers`; where `reverse`, the reverse complement and the reversed counts."""
+        codes = sliding_window_view(self.genome, self.input_length)[centers - self.input_length // 2]
+        counts = sliding_window_view(self.signal, self.output_length)[centers - self.output_length // 2]
+        codes[reverse] = COMPLEMENT[codes[reverse, ::-1]]
+        counts[reverse] = counts[reverse, ::-1]
+        return Batch(codes, counts)
+
+    def batches(self, epoch: Epoch, batch_size: int) -> Iterator[Batch]:
+        """All examples of an epoch in order; the last batch may be smaller."""
+        for first in range(0, len(epoch), batch_size):
+            rows = slice(first, first + batch_size)
+            yield self.gather(epoch.centers[rows], epoch.reverse[rows])
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Peaks and nonpeaks of the training chromosomes, and how an epoch is drawn from them.
+
+    Attributes
+    ----------
+    peaks, nonpeaks
+        Centres in the genome's array, (N,) int64. A bias model has nonpeaks only.
+    jitter
+        Peaks are moved by a whole number of bases, uniform from -jitter to +jitter, sequence and signal alike.
+        Nonpeaks are never moved.
+    negative_ratio
+        Below 1: int(ratio * number of peaks) nonpeaks, drawn without replacement afresh for each epoch. Otherwise all.
+        Without peaks it has no meaning and all nonpeaks are used.
+    seed
+        Seed of all draws.
+    """
+
+    peaks: np.ndarray
+    nonpeaks: np.ndarray
+    jitter: int = 0
+    negative_ratio: float = 1.0
+    seed: int = 1234
+
+    def __post_init__(self) -> None:
+        if not len(self):
+            raise InputError(
+                "no region to train on",
+                expected="at least one on the fold's training chromosomes",
+                mend="Check that regions, fold and genome belong together, or loosen the selection",
+            )
+
+    def __len__(self) -> int:
+        """Examples in one epoch."""
+        return len(self.peaks) + _number_of_nonpeaks(self.peaks, self.nonpeaks, self.negative_ratio)
+
+    def epoch(self, number: int) -> Epoch:
+        """Draw epoch `number` (from 1): jitter, nonpeaks, exactly int(N / 2) reverse complements, order."""
+        if number < 1:
+            raise ValueError("epochs count from 1")
+        random = np.random.default_rng([self.seed, number])
+        peaks = self.peaks + random.integers(-self.jitter, self.jitter, len(self.peaks), endpoint=True)
+        wanted = len(self) - len(self.peaks)
+        nonpeaks = self.nonpeaks
+        if wanted < len(nonpeaks):
+            nonpeaks = random.choice(nonpeaks, wanted, replace=False)
+        centers = np.concatenate([peaks, nonpeaks]).astype(np.int64)
+        reverse = np.zeros(len(centers), dtype=bool)
+        reverse[random.choice(len(centers), len(centers) // 2, replace=False)] = True
+        order = random.permutation(len(centers))
+        return Epoch(centers[order], reverse[order])
+
+
+def validation_set(peaks: np.ndarray, nonpeaks: np.ndarray, *, negative_ratio: float, seed: int) -> Epoch:
+    """The fixed validation examples: peaks at their summits, a fixed draw of nonpeaks, one strand, in file order."""
+    wanted = _number_of_nonpeaks(peaks, nonpeaks, negative_ratio)
+    if wanted < len(nonpeaks):
+        random = np.random.default_rng([seed, FIXED])
+        nonpeaks = nonpeaks[np.sort(random.choice(len(nonpeaks), wanted, replace=False))]
+    centers = np.concatenate([peaks, nonpeaks]).astype(np.int64)
+    if not len(centers):
+        raise InputError(
+            "no region to validate on",
+            expected="at least one on the fold's validation chromosomes",
+            mend="Check that regions, fold and genome belong together, or loosen the selection",
+        )
+    return Epoch(centers, np.zeros(len(centers), dtype=bool))
+
+
+def _number_of_nonpeaks(peaks: np.ndarray, nonpeaks: np.ndarray, ratio: float) -> int:
+    if ratio >= 1 or not len(peaks):
+        return len(nonpeaks)
+    return min(int(ratio * len(peaks)), len(nonpeaks))

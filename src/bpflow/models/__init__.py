@@ -1,0 +1,44 @@
+"""Model architectures. A new one is a file here and a line in the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from bpflow.errors import InputError
+from bpflow.models.base import ProfileModel
+from bpflow.models.bpnet import BPNet, BPNetConfig
+from bpflow.models.chrombpnet import ChromBPNet, ChromBPNetConfig
+
+__all__ = ["KINDS", "BPNet", "BPNetConfig", "ChromBPNet", "ChromBPNetConfig", "ProfileModel", "build"]
+
+
+def _build_bpnet(config: dict[str, Any], generator: torch.Generator | None) -> BPNet:
+    return BPNet(BPNetConfig(**config), generator)
+
+
+def _build_chrombpnet(config: dict[str, Any], generator: torch.Generator | None) -> ChromBPNet:
+    checked = ChromBPNetConfig(**config)
+    return ChromBPNet(BPNet(checked.accessibility, generator), BPNet(checked.bias, generator))
+
+
+Builder = Callable[[dict[str, Any], torch.Generator | None], ProfileModel]
+KINDS: dict[str, Builder] = {"bpnet": _build_bpnet, "chrombpnet": _build_chrombpnet}
+
+
+def build(config: dict[str, Any], generator: torch.Generator | None = None) -> ProfileModel:
+    """Build a model from its configuration, as found in a model file.
+
+    Parameters
+    ----------
+    config
+        Sizes with a key ``kind``, one of :data:`KINDS`.
+    generator
+        Source of the first weights.
+    """
+    kind = config.get("kind")
+    if kind not in KINDS:
+        raise InputError(f"model kind {kind!r}", expected=f"one of {', '.join(KINDS)}")
+    return KINDS[kind](config, generator)

@@ -1,0 +1,181 @@
+"""Valid one-dimensional convolutions in the layout and by the kernels that suit each device.
+
+Tensors are (N, C, L) to the caller; in memory the channel is the fastest axis (channels-last). Convolutions run as
+2-D ones of height 1, for which PyTorch has channels-last kernels. In float32 on a CPU, gradients of the weights are
+sums of matrix products, one a tap, and a single-output convolution is a matrix product summed along its diagonals:
+both are several times faster there than the library's kernels for these shapes, and equal to rounding.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+__all__ = ["Convolution", "convolve", "cropped", "relu_convolution"]
+
+# Up to this many weights an output channel, one product over unrolled windows beats one product a tap.
+UNROLL_LIMIT = 128
+
+
+class Convolution(nn.Module):
+    """A valid 1-D convolution with a bias.
+
+    Parameters
+    ----------
+    in_channels, out_channels, kernel
+        Sizes; the weight is (out_channels, in_channels, kernel).
+    dilation
+        Distance between taps.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kernel: int, *, dilation: int = 1) -> None:
+        super().__init__()
+        self.dilation = dilation
+        self.weight = nn.Parameter(torch.zeros(out_channels, in_channels, kernel))
+        self.bias = nn.Parameter(torch.zeros(out_channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, L) to (N, F, L - (kernel - 1) * dilation)."""
+        return convolve(x, self.weight, self.bias, dilation=self.dilation)
+
+    def activated(self, x: Tensor, *, residual: bool = False) -> Tensor:
+        """As :func:`relu_convolution`."""
+        return relu_convolution(x, self.weight, self.bias, dilation=self.dilation, residual=residual)
+
+    def extra_repr(self) -> str:
+        """Sizes, for printing a model."""
+        out_channels, in_channels, kernel = self.weight.shape
+        return f"{in_channels}, {out_channels}, kernel={kernel}, dilation={self.dilation}"
+
+
+def convolve(x: Tensor, weight: Tensor, bias: Tensor, *, dilation: int = 1) -> Tensor:
+    """Valid convolution of (N, C, L) with (F, C, k), by the fastest way for the device and precision."""
+    if _is_float32_on_cpu(x):
+        return _CpuConvolution.apply(x, weight, bias, dilation)
+    return _library_convolution(x, weight, bias, dilation)
+
+
+def relu_convolution(x: Tensor, weight: Tensor, bias: Tensor, *, dilation: int = 1, residual: bool = False) -> Tensor:
+    """ReLU of a valid convolution; with `residual`, plus the input cropped symmetrically to the same length.
+
+    One fused step for training: fewer passes over memory than its parts, the same numbers.
+    (N, C, L) to (N, F, L - (k - 1) * dilation).
+    """
+    if _is_float32_on_cpu(x):
+        return _CpuReluConvolution.apply(x, weight, bias, dilation, residual)
+    y = functional.relu_(_library_convolution(x, weight, bias, dilation))
+    return y + cropped(x, y.shape[2]) if residual else y
+
+
+def cropped(x: Tensor, length: int) -> Tensor:
+    """The centre of (N, C, L), as a view (N, C, length)."""
+    crop = (x.shape[2] - length) // 2
+    return x[..., crop : crop + length]
+
+
+def _is_float32_on_cpu(x: Tensor) -> bool:
+    return x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
+
+
+def _library_convolution(x: Tensor, weight: Tensor, bias: Tensor | None, dilation: int, padding: int = 0) -> Tensor:
+    y = functional.conv2d(x.unsqueeze(2), weight.unsqueeze(2), bias, dilation=(1, dilation), padding=(0, padding))
+    return y.squeeze(2)
+
+
+def _channels_last(x: Tensor) -> Tensor:
+    """(N, C, L) as (N, L, C), contiguous; no copy when it is laid out so already."""
+    return x.transpose(1, 2).contiguous()
+
+
+class _CpuConvolution(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, dilation: int) -> Tensor:
+        ctx.dilation = dilation
+        ctx.save_for_backward(x, weight)
+        if weight.shape[0] == 1 and dilation == 1:
+            return _single_output(x, weight, bias)
+        return _library_convolution(x, weight, bias, dilation)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight = ctx.saved_tensors
+        if weight.shape[0] == 1 and ctx.dilation == 1:
+            gradients = _single_output_gradients(x, weight, gradient[:, 0], ctx.needs_input_grad)
+        else:
+            gradients = _gradients(x, weight, gradient, ctx.dilation, ctx.needs_input_grad)
+        return *gradients, None
+
+
+class _CpuReluConvolution(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, dilation: int, residual: bool) -> Tensor:
+        ctx.dilation, ctx.residual = dilation, residual
+        y = _library_convolution(x, weight, bias, dilation).relu_()
+        ctx.save_for_backward(x, weight, y)
+        return y + cropped(x, y.shape[2]) if residual else y
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, y = ctx.saved_tensors
+        inner = torch.ops.aten.threshold_backward(gradient, y, 0)
+        of_x, of_weight, of_bias = _gradients(x, weight, inner, ctx.dilation, ctx.needs_input_grad)
+        if of_x is not None and ctx.residual:
+            cropped(of_x, y.shape[2]).add_(gradient)
+        return of_x, of_weight, of_bias, None, None
+
+
+def _gradients(
+    x: Tensor, weight: Tensor, gradient: Tensor, dilation: int, needed: tuple[bool, ...]
+) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+    """Gradients of a valid convolution for its input, weight and bias, each only if `needed`."""
+    rows = _channels_last(gradient)
+    kernel, length = weight.shape[2], rows.shape[1]
+    of_x = of_weight = of_bias = None
+    if needed[0]:
+        # The gradient of a valid convolution is a full convolution with the mirrored kernel.
+        mirrored = weight.flip(2).transpose(0, 1)
+        of_x = _library_convolution(rows.transpose(1, 2), mirrored, None, dilation, padding=(kernel - 1) * dilation)
+    if needed[1]:
+        inputs = _channels_last(x)
+        examples, _, channels = inputs.shape
+        if dilation == 1 and kernel * channels <= UNROLL_LIMIT:
+            windows = inputs.view(examples, -1).unfold(1, kernel * channels, channels)
+            products = torch.bmm(windows.transpose(1, 2), rows).sum(0)
+            of_weight = products.view(kernel, channels, -1).permute(2, 1, 0)
+        else:
+            taps = [inputs[:, k * dilation : k * dilation + length].transpose(1, 2) for k in range(kernel)]
+            of_weight = torch.stack([torch.bmm(tap, rows).sum(0) for tap in taps]).permute(2, 1, 0)
+    if needed[2]:
+        of_bias = rows.sum((0, 1))
+    return of_x, of_weight, of_bias
+
+
+def _single_output(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """One output channel, undilated: products of all taps with all positions, summed along diagonals."""
+    kernel = weight.shape[2]
+    products = torch.matmul(_channels_last(x), weight[0])
+    examples, positions, _ = products.shape
+    diagonals = products.as_strided(
+        (examples, positions - kernel + 1, kernel), (positions * kernel, kernel, kernel + 1)
+    )
+    return (diagonals.sum(2) + bias).unsqueeze(1)
+
+
+def _single_output_gradients(
+    x: Tensor, weight: Tensor, gradient: Tensor, needed: tuple[bool, ...]
+) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+    kernel = weight.shape[2]
+    of_x = of_weight = of_bias = None
+    # windows[n, i, j] = gradient at output i - (kernel - 1) + j: the outputs that see input i, last tap first.
+    windows = functional.pad(gradient, (kernel - 1, kernel - 1)).unfold(1, kernel, 1)
+    if needed[0]:
+        of_x = torch.matmul(windows.reshape(-1, kernel), weight[0].flip(1).t())
+        of_x = of_x.view(*windows.shape[:2], -1).transpose(1, 2)
+    if needed[1]:
+        of_weight = torch.bmm(_channels_last(x).transpose(1, 2), windows).sum(0).flip(1).unsqueeze(0)
+    if needed[2]:
+        of_bias = gradient.sum().view(1)
+    return of_x, of_weight, of_bias

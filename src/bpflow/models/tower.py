@@ -1,0 +1,60 @@
+"""The tower that all profile models share: a wide stem, then dilated convolutions with residual sums."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from bpflow.models.convolution import Convolution, cropped
+
+__all__ = ["Tower", "tower_lengths"]
+
+
+def tower_lengths(input_length: int, layers: int, *, first_kernel: int = 21, dilated_kernel: int = 3) -> list[int]:
+    """Lengths after the stem and after each dilated layer (all convolutions are valid)."""
+    lengths = [input_length - (first_kernel - 1)]
+    for layer in range(1, layers + 1):
+        lengths.append(lengths[-1] - (dilated_kernel - 1) * 2**layer)
+    return lengths
+
+
+class Tower(nn.Module):
+    """h = ReLU(conv(x)); then for layer i = 1..D: h = ReLU(conv(h), dilation 2^i) + h, cropped symmetrically.
+
+    The residual sum comes after the ReLU. There is no normalisation and no dropout.
+
+    Parameters
+    ----------
+    filters
+        Channels of every layer.
+    layers
+        Number D of dilated layers.
+    first_kernel, dilated_kernel
+        Odd kernel widths.
+    """
+
+    def __init__(self, filters: int, layers: int, *, first_kernel: int = 21, dilated_kernel: int = 3) -> None:
+        super().__init__()
+        self.stem = Convolution(4, filters, first_kernel)
+        self.dilated = nn.ModuleList(
+            Convolution(filters, filters, dilated_kernel, dilation=2**layer) for layer in range(1, layers + 1)
+        )
+        # One module an activation, so that attribution methods can hook each one.
+        self.activations = nn.ModuleList(nn.ReLU() for _ in range(layers + 1))
+
+    def forward(self, one_hot: Tensor) -> Tensor:
+        """(N, 4, L) to (N, filters, length of the last layer)."""
+        if not torch.is_grad_enabled() or self.training:
+            return self._fused(one_hot)
+        h = self.activations[0](self.stem(one_hot))
+        for convolution, activation in zip(self.dilated, self.activations[1:], strict=True):
+            y = activation(convolution(h))
+            h = y + cropped(h, y.shape[2])
+        return h
+
+    def _fused(self, one_hot: Tensor) -> Tensor:
+        """The same numbers with fewer passes over memory; activation modules are not called."""
+        h = self.stem.activated(one_hot)
+        for layer in self.dilated:
+            h = layer.activated(h, residual=True)  # type: ignore[operator]
+        return h

@@ -1,0 +1,115 @@
+"""Predicting in constant memory, and what predictions mean in insertions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from bpflow.devices import autocast
+from bpflow.genome import Genome
+from bpflow.models.base import ProfileModel
+from bpflow.models.encoding import one_hot
+from bpflow.progress import track
+
+__all__ = [
+    "Block",
+    "Prediction",
+    "expected_counts",
+    "iterate_predictions",
+    "predict_codes",
+    "probabilities",
+]
+
+
+class Prediction(NamedTuple):
+    """Profile logits (N, O) and log counts (N,), both float32."""
+
+    profile_logits: np.ndarray
+    log_counts: np.ndarray
+
+
+class Block(NamedTuple):
+    """Predictions of the regions `rows`."""
+
+    rows: slice
+    prediction: Prediction
+
+
+def predict_codes(
+    model: ProfileModel,
+    codes: np.ndarray,
+    *,
+    batch_size: int = 64,
+    device: torch.device | str = "cpu",
+    precision: torch.dtype = torch.float32,
+) -> Prediction:
+    """Predict from (N, input_length) uint8 base codes held in memory."""
+    shape = len(codes), model.config.output_length
+    result = Prediction(np.empty(shape, np.float32), np.empty(len(codes), np.float32))
+    for first in range(0, len(codes), batch_size):
+        rows = slice(first, first + batch_size)
+        batch = _predict_batch(model, codes[rows], device, precision)
+        result.profile_logits[rows], result.log_counts[rows] = batch
+    return result
+
+
+def iterate_predictions(
+    model: ProfileModel,
+    genome: Genome,
+    global_starts: np.ndarray,
+    *,
+    batch_size: int = 64,
+    device: torch.device | str = "cpu",
+    precision: torch.dtype = torch.float32,
+    what: str = "predicting",
+) -> Iterator[Block]:
+    """Predict windows of a genome batch by batch, in constant memory.
+
+    Parameters
+    ----------
+    model
+        A model that returns an Output.
+    genome
+        The encoded genome.
+    global_starts
+        (N,) starts of input windows, as ``Genome.global_positions``; windows must lie within chromosomes.
+    batch_size, device, precision
+        How to compute.
+    what
+        Name of the work, for progress.
+    """
+    starts = np.asarray(global_starts, dtype=np.int64)
+    batches = range(0, len(starts), batch_size)
+    for first in track(batches, len(batches), what):
+        rows = slice(first, min(first + batch_size, len(starts)))
+        codes = genome.windows(starts[rows], model.config.input_length)
+        yield Block(rows, _predict_batch(model, codes, device, precision))
+
+
+def probabilities(profile_logits: np.ndarray) -> np.ndarray:
+    """Softmax of each row, (N, O), in the type of the input; safe for large logits."""
+    shifted = np.exp(profile_logits - profile_logits.max(axis=1, keepdims=True))
+    return shifted / shifted.sum(axis=1, keepdims=True)
+
+
+def expected_counts(log_counts: np.ndarray, official_scale: bool = False) -> np.ndarray:
+    """Expected insertions of a window: exp(log counts) - 1, at least 0, since the target is ln(1 + total).
+
+    With `official_scale`, exp(log counts), as the official program writes its bigWigs.
+    """
+    return np.exp(log_counts) if official_scale else np.maximum(np.expm1(log_counts), 0)
+
+
+@torch.no_grad()
+def _predict_batch(
+    model: ProfileModel, codes: np.ndarray, device: torch.device | str, precision: torch.dtype
+) -> Prediction:
+    device = torch.device(device)
+    model.to(device).eval()
+    x = one_hot(torch.from_numpy(np.ascontiguousarray(codes)).to(device))
+    with autocast(device, precision):
+        output = model(x)
+    return Prediction(output.profile_logits.cpu().numpy(), output.log_counts.cpu().numpy())

@@ -1,0 +1,81 @@
+"""The prediction file (HDF5), written batch by batch in constant memory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import h5py
+import numpy as np
+
+from bpflow.files import atomic_path
+from bpflow.prediction import Prediction, probabilities
+
+__all__ = ["PredictionWriter", "write_predictions"]
+
+CHUNK_ROWS = 64
+
+
+class PredictionWriter:
+    """Appends predictions to the datasets of an open file."""
+
+    def __init__(self, handle: h5py.File, output_length: int) -> None:
+        self._profiles = {name: self._resizable(handle, name, (output_length,)) for name in ("profile_logits", "profs")}
+        self._log_counts = self._resizable(handle, "logcounts", ())
+
+    @staticmethod
+    def _resizable(handle: h5py.File, name: str, shape: tuple[int, ...]) -> h5py.Dataset:
+        return handle.create_dataset(
+            f"predictions/{name}",
+            shape=(0, *shape),
+            maxshape=(None, *shape),
+            chunks=(CHUNK_ROWS if shape else 4096, *shape),
+            dtype=np.float32,
+            compression="gzip",
+            compression_opts=1,
+            # Half the size and twice the speed for floats.
+            shuffle=True,
+        )
+
+    def append(self, prediction: Prediction) -> None:
+        """Add a batch; profiles are written as logits and as probabilities."""
+        rows = {
+            self._profiles["profile_logits"]: prediction.profile_logits,
+            self._profiles["profs"]: probabilities(prediction.profile_logits),
+            self._log_counts: prediction.log_counts,
+        }
+        for dataset, values in rows.items():
+            first = dataset.shape[0]
+            dataset.resize(first + len(values), axis=0)
+            dataset[first:] = values
+
+
+@contextmanager
+def write_predictions(
+    path: str | os.PathLike[str],
+    coordinates: Mapping[str, np.ndarray],
+    *,
+    output_length: int,
+    attributes: Mapping[str, str | int | float | bool],
+) -> Iterator[PredictionWriter]:
+    """Open a prediction file for writing; it appears under `path` only if the block succeeds.
+
+    Parameters
+    ----------
+    path
+        The HDF5 to write.
+    coordinates
+        Datasets of the group ``coords`` by name, one entry a region; text is stored with variable length.
+    output_length
+        Width of the profiles.
+    attributes
+        What the file says of its making. The same predictions and attributes give the same bytes.
+    """
+    with atomic_path(path) as temporary, h5py.File(temporary, "w", libver=("earliest", "v110")) as handle:
+        for key, value in attributes.items():
+            handle.attrs[key] = value
+        for name, values in coordinates.items():
+            kind = h5py.string_dtype() if values.dtype.kind in "OU" else values.dtype
+            handle.create_dataset(f"coords/{name}", data=values, dtype=kind, compression="gzip")
+        yield PredictionWriter(handle, output_length)

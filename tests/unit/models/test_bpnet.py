@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from bpflow.errors import InputError
+from bpflow.models import BPNet, BPNetConfig, build
+from bpflow.models.encoding import one_hot
+from bpflow.models.tower import tower_lengths
+
+SMALL = {"input_length": 300, "output_length": 100, "filters": 8, "layers": 3}
+
+
+def sequences(number=3, length=300):
+    return one_hot(torch.randint(0, 5, (number, length), dtype=torch.uint8, generator=torch.Generator().manual_seed(7)))
+
+
+def parameters(model):
+    return sum(weights.numel() for weights in model.parameters())
+
+
+@pytest.mark.parametrize(("filters", "layers", "expected"), [(128, 4, 217_730), (512, 8, 6_377_986)])
+def test_official_sizes(filters, layers, expected):
+    assert parameters(BPNet(BPNetConfig(filters=filters, layers=layers))) == expected
+
+
+def test_official_lengths_and_arithmetic():
+    assert tower_lengths(2114, 8) == [2094, 2090, 2082, 2066, 2034, 1970, 1842, 1586, 1074]
+    assert tower_lengths(2114, 4)[-1] == 2034
+    assert BPNetConfig().gigaflops == pytest.approx(23.4, abs=0.1)
+
+
+def test_output_shapes_and_types():
+    output = BPNet(BPNetConfig(**SMALL))(sequences())
+    assert output.profile_logits.shape == (3, 100)
+    assert output.log_counts.shape == (3,)
+    assert output.profile_logits.dtype == output.log_counts.dtype == torch.float32
+
+
+def test_fused_and_modular_passes_agree_in_values_and_gradients():
+    model = BPNet(BPNetConfig(**SMALL), torch.Generator().manual_seed(1))
+    gradients = []
+    for training in (True, False):
+        model.train(training)
+        model.zero_grad()
+        output = model(sequences())
+        (output.profile_logits.square().mean() + output.log_counts.sum()).backward()
+        gradients.append([output.profile_logits, *(weights.grad.clone() for weights in model.parameters())])
+    for fused, modular in zip(*gradients, strict=True):
+        torch.testing.assert_close(fused, modular, rtol=1e-4, atol=1e-5)
+
+
+def test_evaluation_with_gradients_calls_one_activation_module_a_layer():
+    model = BPNet(BPNetConfig(**SMALL)).eval()
+    called = []
+    for activation in model.tower.activations:
+        activation.register_forward_hook(lambda module, *_: called.append(id(module)))
+    model(sequences())
+    assert len(called) == len(set(called)) == SMALL["layers"] + 1
+
+
+def test_counts_pool_all_positions_and_profile_only_the_centre():
+    model = BPNet(BPNetConfig(input_length=400, output_length=100, filters=4, layers=1)).eval()
+    x = sequences(1, 400)
+    changed = x.clone()
+    changed[0, :, 25] = 1 - changed[0, :, 25]
+    one, other = model(x), model(changed)
+    # The profile sees 100 + 74 + 24 bases around the centre: base 25 is not among them, but the counts see it.
+    assert torch.equal(one.profile_logits, other.profile_logits)
+    assert not torch.equal(one.log_counts, other.log_counts)
+
+
+def test_keras_initialisation():
+    model = BPNet(BPNetConfig(), torch.Generator().manual_seed(0))
+    limits = {
+        "tower.stem.weight": 0.0235,
+        "tower.dilated.3.weight": 0.0442,
+        "profile.weight": 0.0125,
+        "counts.weight": 0.1081,
+    }
+    weights = dict(model.named_parameters())
+    for name, limit in limits.items():
+        assert weights[name].abs().max().item() == pytest.approx(limit, rel=0.02), name
+        assert weights[name].mean().abs().item() < 0.1 * limit, name
+    assert all(not tensor.any() for name, tensor in weights.items() if name.endswith("bias"))
+
+
+def test_same_generator_seed_gives_same_weights_and_another_seed_others():
+    first, again, other = (BPNet(BPNetConfig(**SMALL), torch.Generator().manual_seed(seed)) for seed in (5, 5, 6))
+    for name, weights in first.state_dict().items():
+        assert torch.equal(weights, again.state_dict()[name])
+    assert not torch.equal(first.profile.weight, other.profile.weight)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"input_length": 301}, "even"),
+        ({"output_length": 99}, "even"),
+        ({"profile_kernel": 74}, "odd"),
+        ({"filters": 0}, "filters"),
+        ({"layers": 8}, "1214 or more"),
+        ({"colour": "red"}, "colour"),
+        ({"kind": "unet"}, "kind"),
+    ],
+)
+def test_wrong_sizes_are_refused(wrong, message):
+    with pytest.raises(InputError, match=message):
+        BPNetConfig(**{**SMALL, **wrong})
+
+
+def test_minimum_input_length_is_exact():
+    least = BPNetConfig(**SMALL).minimum_input_length
+    config = BPNetConfig(**{**SMALL, "input_length": least})
+    assert BPNet(config)(sequences(1, least)).profile_logits.shape == (1, 100)
+    with pytest.raises(InputError, match=f"{least} or more"):
+        BPNetConfig(**{**SMALL, "input_length": least - 2})
+
+
+def test_wrong_input_shape_is_refused():
+    with pytest.raises(InputError, match=r"\(N, 4, 300\)"):
+        BPNet(BPNetConfig(**SMALL))(sequences(1, 302))
+
+
+def test_registry_builds_by_kind_and_refuses_others():
+    model = build({"kind": "bpnet", **SMALL})
+    assert model.config == BPNetConfig(**SMALL)
+    with pytest.raises(InputError, match="one of bpnet, chrombpnet"):
+        build({"kind": "enformer"})

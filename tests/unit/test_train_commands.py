@@ -1,0 +1,190 @@
+"""``bpflow train``, ``scale-bias`` and ``predict`` one after the other, on a small genome."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from bpflow.checkpoints import load_model, read_metadata
+from bpflow.cli import main
+from bpflow.cli import train as train_command
+from bpflow.regions import from_centers, write_regions
+from bpflow.signal import write_bigwig
+
+LENGTHS = ["--input-length", "300", "--output-length", "100"]
+QUICK = [*LENGTHS, "--filters", "4", "--layers", "2", "--epochs", "2", "--device", "cpu", "--threads", "1"]
+
+
+@pytest.fixture(scope="module")
+def inputs(genome, genome_json, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("inputs")
+    random = np.random.default_rng(8)
+
+    def blocks():
+        for name in genome.names:
+            counts = random.poisson(0.3, genome.sizes[name])
+            yield name, np.flatnonzero(counts), counts[counts > 0]
+
+    write_bigwig(folder / "signal.bw", genome.sizes, blocks())
+    for kind, first in (("peaks", 1000), ("nonpeaks", 1500)):
+        frames = [("chr1", 60_000), ("chr2", 45_000), ("chr3", 30_000)]
+        chromosomes = [name for name, size in frames for _ in range(first, size - 1000, 1000)]
+        centers = [center for _, size in frames for center in range(first, size - 1000, 1000)]
+        write_regions(from_centers(chromosomes, np.array(centers), 300), folder / f"{kind}.narrowPeak")
+    (folder / "fold.json").write_text('{"train": ["chr1"], "valid": ["chr2"], "test": ["chr3"]}')
+    for model in ("bias", "chrombpnet"):
+        (folder / f"{model}_selection.json").write_text(json.dumps({"model": model, "counts_loss_weight": 1.5}))
+    return folder
+
+
+def shared(inputs, genome_json, model, output):
+    return [
+        "--genome", genome_json, "--signal", inputs / "signal.bw", "--nonpeaks", inputs / "nonpeaks.narrowPeak",
+        "--fold", inputs / "fold.json", "--selection", inputs / f"{model}_selection.json",
+        "--output", output / f"{model}.safetensors", "--history", output / f"{model}.history.tsv",
+        "--qc", output / f"{model}.json",
+    ]  # fmt: skip
+
+
+def command(*arguments):
+    main([str(argument) for argument in arguments])
+
+
+def train_bias(inputs, genome_json, output, *options):
+    command("train", "bias", *shared(inputs, genome_json, "bias", output), *QUICK, *options)
+
+
+@pytest.fixture(scope="module")
+def trained(inputs, genome_json, tmp_path_factory):
+    output = tmp_path_factory.mktemp("models")
+    train_bias(inputs, genome_json, output)
+    command(
+        "scale-bias", "--model", output / "bias.safetensors", "--genome", genome_json, "--signal", inputs / "signal.bw",
+        "--nonpeaks", inputs / "nonpeaks.narrowPeak", "--fold", inputs / "fold.json",
+        "--output", output / "bias_scaled.safetensors", "--qc", output / "bias_scaled.json", "--device", "cpu",
+    )  # fmt: skip
+    command(
+        "train", "chrombpnet", *shared(inputs, genome_json, "chrombpnet", output), *QUICK, "--layers", "3",
+        "--peaks", inputs / "peaks.narrowPeak", "--bias-model", output / "bias_scaled.safetensors", "--jitter", "50",
+        "--negative-ratio", "0.2", "--output-nobias", output / "nobias.safetensors",
+    )  # fmt: skip
+    return output
+
+
+def test_the_record_and_history_of_a_training(trained):
+    record = json.loads((trained / "bias.json").read_text())
+    assert record["stage"] == "train"
+    assert record["model"] == "bias"
+    assert record["architecture"]["filters"] == 4
+    assert record["recipe"]["counts_loss_weight"] == 1.5
+    assert record["epochs_run"] == 2
+    assert record["stopped"] == "epochs"
+    assert record["examples_per_epoch"] == 58
+    assert record["device"] == "cpu"
+    assert set(record["environment"]) == {"python", "torch", "numpy", "bpflow"}
+    with open(trained / "bias.history.tsv") as handle:
+        rows = list(csv.DictReader(handle, delimiter="\t"))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    assert float(rows[record["best_epoch"] - 1]["valid_loss"]) == pytest.approx(record["best_valid_loss"])
+
+
+def test_scaling_moves_only_the_count_bias_and_records_why(trained):
+    record = json.loads((trained / "bias_scaled.json").read_text())
+    before, after = (load_model(trained / f"{name}.safetensors").model.state_dict() for name in ("bias", "bias_scaled"))
+    assert (after["counts.bias"] - before["counts.bias"]).item() == pytest.approx(record["delta"], abs=1e-5)
+    assert all((before[name] == after[name]).all() for name in before if name != "counts.bias")
+    # Regions of the training and validation chromosomes only.
+    assert record["regions"] == 58 + 43
+    assert read_metadata(trained / "bias_scaled.safetensors")["scaling"]["delta"] == record["delta"]
+
+
+def test_chrombpnet_holds_the_scaled_bias_and_its_own_part_alone(trained):
+    whole, metadata = load_model(trained / "chrombpnet.safetensors")
+    alone = load_model(trained / "nobias.safetensors").model
+    scaled = load_model(trained / "bias_scaled.safetensors").model
+    for part, model in ((whole.bias, scaled), (whole.accessibility, alone)):
+        for name, weights in model.state_dict().items():
+            assert (part.state_dict()[name] == weights).all()
+    assert metadata["recipe"]["jitter"] == 50
+    assert {"genome", "signal", "peaks", "nonpeaks", "fold", "selection", "bias_model"} == set(metadata["inputs"])
+    record = json.loads((trained / "chrombpnet.json").read_text())
+    assert record["examples_per_epoch"] == 58 + 11
+    assert record["trainable_parameters"] < record["parameters"]
+
+
+def test_training_again_gives_the_same_bytes(trained, inputs, genome_json, tmp_path):
+    train_bias(inputs, genome_json, tmp_path)
+    assert (tmp_path / "bias.safetensors").read_bytes() == (trained / "bias.safetensors").read_bytes()
+    train_bias(inputs, genome_json, tmp_path, "--seed", "5")
+    assert (tmp_path / "bias.safetensors").read_bytes() != (trained / "bias.safetensors").read_bytes()
+
+
+def refused(capsys, run):
+    with pytest.raises(SystemExit) as stopped:
+        run()
+    assert stopped.value.code == 2
+    return capsys.readouterr().err
+
+
+def test_a_full_size_model_on_a_cpu_is_refused_with_an_estimate(inputs, genome_json, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(train_command, "CPU_GIGAFLOPS", 1e-6)
+    message = refused(capsys, lambda: train_bias(inputs, genome_json, tmp_path))
+    assert "days" in message
+    assert "--allow-cpu" in message
+    assert not list(tmp_path.iterdir())
+    train_bias(inputs, genome_json, tmp_path, "--allow-cpu", "--epochs", "1")
+    assert (tmp_path / "bias.safetensors").exists()
+
+
+def test_the_limit_lies_between_small_and_full_size():
+    from bpflow.models import BPNetConfig
+
+    assert BPNetConfig(filters=64, layers=8).gigaflops < train_command.CPU_GIGAFLOPS < BPNetConfig().gigaflops
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--input-length", "180"], "or more"),
+        (["--input-length", "301"], "even"),
+        (["--device", "cuda"], "no CUDA GPU"),
+        (["--learning-rate", "-1"], "above 0"),
+        (["--learning-rate", "1e30", "--epochs", "5"], "loss is no finite number"),
+        # Regions at 1500 and more fit 2114 bases, but not 4000.
+        (["--input-length", "4000"], "reaches past the chromosome's end"),
+    ],
+)
+def test_options_that_cannot_be_used(inputs, genome_json, tmp_path, capsys, options, message, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert message in refused(capsys, lambda: train_bias(inputs, genome_json, tmp_path, *options))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"model": "bias"}', "counts_loss_weight is None"),
+        ('{"model": "chrombpnet", "counts_loss_weight": 1}', "for 'chrombpnet'"),
+        ("[]", "counts_loss_weight"),
+    ],
+)
+def test_a_selection_that_does_not_fit(inputs, genome_json, tmp_path, capsys, content, message):
+    (tmp_path / "s.json").write_text(content)
+    assert message in refused(
+        capsys, lambda: train_bias(inputs, genome_json, tmp_path, "--selection", tmp_path / "s.json")
+    )
+
+
+def test_a_chrombpnet_is_no_bias_model(trained, inputs, genome_json, tmp_path, capsys):
+    message = refused(
+        capsys,
+        lambda: command(
+            "train", "chrombpnet", *shared(inputs, genome_json, "chrombpnet", tmp_path), *QUICK,
+            "--peaks", inputs / "peaks.narrowPeak", "--bias-model", trained / "chrombpnet.safetensors",
+            "--output-nobias", tmp_path / "nobias.safetensors",
+        ),
+    )  # fmt: skip
+    assert "not a bias model" in message

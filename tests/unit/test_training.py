@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from bpflow.datasets import TrainingSet, Windows, validation_set
+from bpflow.losses import losses
+from bpflow.models import BPNet, BPNetConfig, ChromBPNet
+from bpflow.models.encoding import one_hot
+from bpflow.prediction import predict_codes, probabilities
+from bpflow.training import HISTORY_COLUMNS, Recipe, TrainingError, fit, seconds_per_example
+
+SIZES = {"input_length": 200, "output_length": 80, "filters": 8, "layers": 2}
+MOTIF = np.array([2, 0, 3, 0, 0, 2], dtype=np.uint8)
+CPU = {"device": torch.device("cpu"), "precision": torch.float32}
+NONE = np.zeros(0, dtype=np.int64)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """Models this small are slower on several threads, far slower on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def planted():
+    """Cuts fall on a motif's third base: what there is to learn. Centres are 100 bases apart, motifs off centre."""
+    random = np.random.default_rng(11)
+    genome = random.integers(0, 4, 30_000).astype(np.uint8)
+    signal = np.zeros(len(genome), dtype=np.int32)
+    centers = np.arange(400, 29_600, 100)
+    for center, offset in zip(centers, random.integers(-20, 20, len(centers)), strict=True):
+        genome[center + offset : center + offset + 6] = MOTIF
+        signal[center + offset + 2] = random.poisson(30)
+    return Windows(genome, signal, 200, 80), centers
+
+
+def model(seed=3):
+    return BPNet(BPNetConfig(**SIZES), torch.Generator().manual_seed(seed))
+
+
+def trained(planted, *, recipe=None, network=None, **options):
+    windows, centers = planted
+    network = network or model()
+    training = TrainingSet(NONE, centers[:200], seed=1)
+    validation = validation_set(NONE, centers[200:], negative_ratio=1, seed=1)
+    recipe = recipe or Recipe(counts_loss_weight=2.0, epochs=3, batch_size=32)
+    return network, fit(network, windows, training, validation, recipe, **CPU, **options)
+
+
+def test_training_learns_where_the_motif_is_cut(planted):
+    windows, centers = planted
+    recipe = Recipe(counts_loss_weight=2.0, epochs=15, batch_size=16, learning_rate=0.004, patience=15)
+    network, fitted = trained(planted, recipe=recipe)
+    losses_of_epochs = [row.valid_profile_loss for row in fitted.history]
+    assert min(losses_of_epochs) < 0.5 * losses_of_epochs[0]
+    batch = windows.gather(centers[200:], np.zeros(len(centers) - 200, dtype=bool))
+    found = probabilities(predict_codes(network, batch.codes).profile_logits)
+    on_cut = found[np.arange(len(found)), batch.counts.argmax(axis=1)]
+    # A flat profile would give 1 / 80.
+    assert np.median(on_cut) > 0.5
+
+
+def test_overfits_four_examples(planted):
+    windows, centers = planted
+    network = model()
+    training = TrainingSet(NONE, centers[:4], seed=1)
+    validation = validation_set(NONE, centers[:4], negative_ratio=1, seed=1)
+    recipe = Recipe(counts_loss_weight=10.0, epochs=100, patience=100, batch_size=4, learning_rate=0.01)
+    fitted = fit(network, windows, training, validation, recipe, **CPU)
+    observed = windows.gather(centers[:4], np.zeros(4, dtype=bool))
+    perfect = -np.log(observed.counts.max(axis=1) / observed.counts.sum(axis=1)).mean()
+    assert fitted.history[0].valid_profile_loss > 50
+    assert fitted.best_valid_loss < perfect + 3
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_one_others(planted):
+    first, again, other = (trained(planted, network=model(seed))[0].state_dict() for seed in (3, 3, 4))
+    for name, weights in first.items():
+        assert torch.equal(weights, again[name]), name
+    assert not torch.equal(first["profile.weight"], other["profile.weight"])
+
+
+def test_the_best_epoch_is_kept_although_training_went_on(planted):
+    windows, centers = planted
+    snapshots = []
+    network = model()
+    recipe = Recipe(counts_loss_weight=2.0, epochs=30, patience=3, batch_size=8, learning_rate=0.05)
+    training = TrainingSet(NONE, centers[:24], seed=1)
+    validation = validation_set(NONE, centers[200:], negative_ratio=1, seed=1)
+
+    def keep(row):
+        snapshots.append({name: weights.clone() for name, weights in network.state_dict().items()})
+
+    fitted = fit(network, windows, training, validation, recipe, **CPU, on_epoch=keep)
+    assert fitted.stopped == "patience"
+    assert len(fitted.history) == fitted.best_epoch + 3
+    valid = [row.valid_loss for row in fitted.history]
+    assert fitted.best_valid_loss == min(valid) == valid[fitted.best_epoch - 1]
+    for name, weights in network.state_dict().items():
+        assert torch.equal(weights, snapshots[fitted.best_epoch - 1][name]), name
+    assert not network.training
+
+
+def test_all_epochs_are_run_while_the_loss_falls(planted):
+    _, fitted = trained(planted)
+    assert fitted.stopped == "epochs"
+    assert [row.epoch for row in fitted.history] == [1, 2, 3]
+    assert fitted.examples_per_epoch == 200
+    assert fitted.examples_per_second > 0
+    assert HISTORY_COLUMNS[0] == "epoch"
+    assert HISTORY_COLUMNS[-1] == "seconds"
+
+
+def test_reported_losses_are_means_over_examples(planted):
+    windows, centers = planted
+    network, fitted = trained(planted, recipe=Recipe(counts_loss_weight=2.0, epochs=1, batch_size=32))
+    batch = windows.gather(centers[200:], np.zeros(len(centers) - 200, dtype=bool))
+    with torch.no_grad():
+        expected = losses(network(one_hot(torch.from_numpy(batch.codes))), torch.from_numpy(batch.counts), 2.0)
+    row = fitted.history[0]
+    assert row.valid_loss == pytest.approx(expected.total.item(), rel=1e-5)
+    assert row.valid_profile_loss == pytest.approx(expected.profile.item(), rel=1e-5)
+    assert row.valid_counts_loss == pytest.approx(expected.counts.item(), rel=1e-5)
+    assert row.train_loss == pytest.approx(row.train_profile_loss + 2 * row.train_counts_loss, rel=1e-6)
+
+
+def test_a_batch_in_pieces_gives_the_whole_batch_gradient(planted, monkeypatch):
+    recipe = Recipe(counts_loss_weight=2.0, epochs=1, batch_size=50)
+    results = []
+    for piece in (7, 50):
+        monkeypatch.setattr("bpflow.training.CPU_PIECE", piece)
+        results.append(trained(planted, recipe=recipe))
+    (_, pieces), (_, whole) = results
+    assert pieces.history[0].train_loss == pytest.approx(whole.history[0].train_loss, rel=1e-4)
+    assert pieces.best_valid_loss == pytest.approx(whole.best_valid_loss, rel=1e-3)
+
+
+def test_the_frozen_bias_does_not_change_and_the_rest_does(planted):
+    bias = BPNet(BPNetConfig(**{**SIZES, "filters": 4}), torch.Generator().manual_seed(9))
+    network = ChromBPNet(model(), bias)
+    before = {name: weights.clone() for name, weights in network.state_dict().items()}
+    trained(planted, network=network)
+    for name, weights in network.state_dict().items():
+        assert torch.equal(weights, before[name]) == name.startswith("bias."), name
+
+
+def test_a_loss_that_is_no_number_stops_training_with_advice(planted):
+    network = model()
+    with torch.no_grad():
+        network.counts.bias.fill_(float("inf"))
+    with pytest.raises(TrainingError, match=r"training loss .*epoch 1, batch 1.*learning rate"):
+        trained(planted, network=network)
+
+
+def test_bfloat16_trains_close_to_float32(planted):
+    windows, centers = planted
+    training = TrainingSet(NONE, centers[:200], seed=1)
+    validation = validation_set(NONE, centers[200:], negative_ratio=1, seed=1)
+    recipe = Recipe(counts_loss_weight=2.0, epochs=2, batch_size=32)
+    results = [
+        fit(model(), windows, training, validation, recipe, device=torch.device("cpu"), precision=precision)
+        for precision in (torch.float32, torch.bfloat16)
+    ]
+    assert results[1].best_valid_loss == pytest.approx(results[0].best_valid_loss, rel=0.05)
+
+
+def test_timing_a_step_leaves_the_model_alone():
+    network = model()
+    before = network.profile.weight.clone()
+    assert seconds_per_example(network, batch_size=2, **CPU) > 0
+    assert torch.equal(network.profile.weight, before)
+    assert network.profile.weight.grad is None
