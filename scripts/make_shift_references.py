@@ -1,8 +1,8 @@
 """Make the reference cut-site PWMs that bpflow ships (src/bpflow/data/shift_references.json).
 
 ATAC: measured on yeast ATAC-seq (run SRR1822137, Schep et al. 2015; unshifted fragments), on the odd chromosomes of
-sacCer3 only (the rDNA array is on an even one), so that the even ones can test them; and the published Tn5 target consensus
-A-GNTYWRANC-T (Goryshin et al. 1998), whose nine inner bases are duplicated, the read starting at the first.
+sacCer3 only (the rDNA array is on an even one), so that the even ones can test them; and the published Tn5 target
+consensus A-GNTYWRANC-T (Goryshin et al. 1998), whose nine inner bases are duplicated, the read starting at the first.
 
 DNASE: simulated from the published preference, not measured. DNase I's choice rests on the three bases on either side
 of the cut (He et al. 2014; Lazarovici et al. 2013); the preferred hexamer ACT|TRY is that of the DNase I probes

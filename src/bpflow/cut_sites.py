@@ -42,6 +42,7 @@ USUAL_SHIFT = {
     ("DNASE", "tagalign"): Shift(0, 0),
 }
 PWM_REACH = 12
+DEFAULT_FILTER = ReadFilter()
 BUFFERED_ENDS = 1 << 25
 # A track whose values often repeat from base to base is read coverage, not single-base cut sites.
 COVERAGE_SHARE = 0.5
@@ -49,8 +50,16 @@ COVERAGE_SHARE = 0.5
 
 @dataclass(frozen=True)
 class ReadFile:
-    """One file of reads: its path, format (``auto`` or as :data:`bpflow.reads.FORMATS`) and the shift it carries
-    already (None: estimate it).
+    """One file of reads.
+
+    Attributes
+    ----------
+    path
+        The file.
+    file_format
+        ``auto`` or one of :data:`bpflow.reads.FORMATS`.
+    shift
+        The shift that its reads carry already; None to estimate it.
     """
 
     path: str
@@ -102,7 +111,7 @@ def make_signal(
     *,
     output: str | os.PathLike[str],
     qc: str | os.PathLike[str],
-    read_filter: ReadFilter = ReadFilter(),
+    read_filter: ReadFilter = DEFAULT_FILTER,
     shift_check: str = "stop",
     seed: int = 1234,
     threads: int = 1,
@@ -258,7 +267,8 @@ def _decide(
     if estimate.verdict == "clear":
         if estimate.best != usual:
             messages.append(
-                f"{file.path}: the reads carry the shift {estimate.best}, where {file_format} files usually carry {usual}."
+                f"{file.path}: the reads carry the shift {estimate.best}, where {file_format} files usually "
+                f"carry {usual}."
             )
         return estimate.best, "estimated"
     if estimate.verdict in ("thin", "split") and usual == estimate.best:
@@ -273,8 +283,8 @@ def _decide(
         where=file.path,
         expected="a clear vote",
         mend=(
-            "State it: --input-shift PLUS/MINUS (reads_already_shifted in the sample sheet); an aligned BAM carries 0/0, "
-            "a 10x or ENCODE ATAC fragment file +4/-5, DNase 0/0; or set shift_check to warn"
+            "State it: --input-shift PLUS/MINUS (reads_already_shifted in the sample sheet); an aligned BAM carries "
+            "0/0, a 10x or ENCODE ATAC fragment file +4/-5, DNase 0/0; or set shift_check to warn"
         ),
     )
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from isal import igzip
+from isal import igzip, isal_zlib
 
 from bpflow import __version__
 from bpflow.errors import InputError
@@ -31,8 +31,13 @@ __all__ = [
     "write_json",
 ]
 
-# What a damaged gzip stream raises: a short one EOFError, a corrupt one the others.
-READ_ERRORS = (EOFError, zlib.error, igzip.BadGzipFile, igzip.isal_zlib.error)
+# What a damaged gzip stream raises: a short one EOFError, a corrupt one the others (isal types its own as an object).
+READ_ERRORS: tuple[type[Exception], ...] = (
+    EOFError,
+    zlib.error,
+    igzip.BadGzipFile,
+    isal_zlib.error,  # type: ignore[assignment]
+)
 
 
 @contextmanager

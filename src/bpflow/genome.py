@@ -202,12 +202,13 @@ def _records(fasta: str | os.PathLike[str]) -> Iterator[tuple[str, str]]:
     with pysam.FastxFile(str(fasta), persist=False) as records:
         try:
             for record in records:
-                if record.name in seen:
-                    raise InputError(f"the name {record.name!r} comes twice", where=str(fasta), expected="unique names")
+                name = record.name or ""
+                if name in seen:
+                    raise InputError(f"the name {name!r} comes twice", where=str(fasta), expected="unique names")
                 if not record.sequence:
-                    raise InputError(f"the sequence {record.name!r} is empty", where=str(fasta))
-                seen.add(record.name)
-                yield record.name, record.sequence
+                    raise InputError(f"the sequence {name!r} is empty", where=str(fasta))
+                seen.add(name)
+                yield name, record.sequence
         except (OSError, ValueError) as error:
             if isinstance(error, InputError):
                 raise

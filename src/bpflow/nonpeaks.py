@@ -134,8 +134,8 @@ def make_nonpeaks(
         }
         if match.unmatched:
             messages.append(
-                f"{split}: {match.unmatched} of {match.wanted} wanted non-peaks were not found: all {len(rows)} candidates "
-                f"within {LARGEST_GC_DIFFERENCE} in GC are used. A smaller nonpeaks.stride gives more candidates."
+                f"{split}: {match.unmatched} of {match.wanted} wanted non-peaks were not found: all {len(rows)} "
+                f"candidates within {LARGEST_GC_DIFFERENCE} in GC are used. A smaller nonpeaks.stride gives more."
             )
     picked = np.sort(np.concatenate(chosen))
     write_regions(pool.iloc[picked], output)
@@ -164,8 +164,12 @@ def make_nonpeaks(
 
 
 def candidates(genome: Genome, excluded: pd.DataFrame, width: int, stride: int) -> tuple[pd.DataFrame, int]:
-    """Windows every `stride` bases, strictly inside their chromosome, that touch no excluded interval widened by
-    half a window; and the number of windows before the exclusion.
+    """Lay windows every `stride` bases, strictly inside their chromosome, and drop those near excluded intervals.
+
+    Returns
+    -------
+    frame, windows
+        Windows that touch no interval widened by half a window, and how many there were before the exclusion.
     """
     names, starts = [], []
     for name in genome.names:

@@ -153,9 +153,8 @@ def make_peaks(
 def insertions_in(track: SignalTrack, genome: Genome, intervals: pd.DataFrame) -> int:
     """Insertions in the union of intervals; those off the genome's chromosomes are passed over."""
     total = 0
-    for name, group in intervals.groupby("chrom"):
-        if name not in genome.sizes:
-            continue
+    known = intervals[intervals["chrom"].isin(genome.sizes)]
+    for name, group in ((str(name), group) for name, group in known.groupby("chrom")):
         merged_end = genome.offsets[name]
         for start, end in sorted(zip(group["start"], group["end"], strict=True)):
             first = max(genome.offsets[name] + start, merged_end)

@@ -147,7 +147,7 @@ def _alignment_ends(
     causes = [(flag, name) for name, flag in EXCLUDABLE_FLAGS.items() if name in read_filter.exclude_flags]
     if "unmapped" not in read_filter.exclude_flags:
         causes.insert(0, (EXCLUDABLE_FLAGS["unmapped"], "unmapped"))
-    options = [f"required_fields={CRAM_FIELDS}".encode()]
+    options = [f"required_fields={CRAM_FIELDS}"]
     try:
         with pysam.AlignmentFile(str(path), threads=threads, check_sq=False, format_options=options) as alignments:
             _check_contig_lengths(path, genome, dict(zip(alignments.references, alignments.lengths, strict=True)))
@@ -169,7 +169,9 @@ def _alignment_ends(
                 tally["kept"] += 1
                 chromosome.append(index_of[read.reference_id])
                 reverse = bool(flag & 0x10)
-                position.append(read.reference_end - 1 if reverse else read.reference_start)
+                # A read whose CIGAR is missing covers its first base.
+                end = read.reference_end or read.reference_start + 1
+                position.append(end - 1 if reverse else read.reference_start)
                 plus.append(not reverse)
                 if len(position) == BAM_BATCH:
                     yield _batch(chromosome, position, plus)
@@ -279,6 +281,7 @@ def _parse(path: str | os.PathLike[str], block: bytes, first_line: int, *, has_s
 def _blame(path: str | os.PathLike[str], block: bytes, first_line: int, *, has_strand: bool) -> InputError:
     """Find the line that a block could not be parsed for."""
     needed = 6 if has_strand else 3
+    found: str | None
     for number, raw in enumerate(block.split(b"\n"), start=first_line):
         line = raw.decode("utf-8", errors="replace").rstrip("\r")
         if not line or line.startswith("#"):

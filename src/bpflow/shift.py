@@ -1,9 +1,9 @@
 """How far reads were shifted already: a vote over reference cut-site PWMs.
 
-A read's 5' end lies at a fixed distance from the base where the enzyme acted, and the enzyme's sequence preference shows
-where that was. Everything here is in *read orientation*: position 0 is the read's 5' base and positions grow along the
-read, so that one reference serves both strands. A read on the - strand shifted by -5 in genome coordinates is shifted
-by +5 in read orientation.
+A read's 5' end lies at a fixed distance from the base where the enzyme acted, and the enzyme's sequence preference
+shows where that was. Everything here is in *read orientation*: position 0 is the read's 5' base and positions grow
+along the read, so that one reference serves both strands. A read on the - strand shifted by -5 in genome coordinates
+is shifted by +5 in read orientation.
 
 PWMs are compared as log odds against the composition of the sample's own flanks, so that genomes rich in AT and in GC
 are treated alike; the score of a shift is the Pearson correlation of the two log-odds matrices, laid on each other.
@@ -82,7 +82,7 @@ class Estimate:
     Attributes
     ----------
     best
-        Shift with the highest mean score over references and strands, or None with too few sites.
+        Shift with the highest mean score over references and strands.
     verdict
         ``clear``, ``thin`` (low score or margin), ``split`` (references disagree), ``nonstandard`` (clear, but no
         shift in common use) or ``too few`` (sites).
@@ -98,7 +98,7 @@ class Estimate:
         Sites that the sample PWM of each strand was made from.
     """
 
-    best: Shift | None
+    best: Shift
     verdict: str
     margin: float
     agreement: float
@@ -122,8 +122,10 @@ def parse_shift(text: str, *, where: str) -> Shift | None:
 
 
 def load_references(assay: str) -> list[dict[str, Any]]:
-    """Reference log-odds matrices of an assay: ``name``, ``source``, ``first`` (read-orientation position of the first
-    row, for unshifted reads) and ``log_odds`` (rows x A, C, G, T).
+    """Read the reference log-odds matrices of an assay.
+
+    Each has a ``name``, a ``source``, ``first`` (read-orientation position of the first row, for unshifted reads)
+    and ``log_odds`` (rows x A, C, G, T).
     """
     text = resources.files("bpflow").joinpath("data/shift_references.json").read_text(encoding="utf-8")
     return json.loads(text)[assay]
@@ -195,7 +197,7 @@ def estimate_shift(
     by_strand, used, votes = {}, {}, []
     for strand, sites in (("+", plus), ("-", minus)):
         sample, used["plus" if strand == "+" else "minus"] = sample_log_odds(genome, sites, rng, reverse=strand == "-")
-        scores = np.array([[_score(sample, ref, shift) for shift in candidates] for ref in references])
+        scores = np.array([[_score(sample, ref, int(shift)) for shift in candidates] for ref in references])
         by_strand[strand] = scores.mean(axis=0)
         for reference, row in zip(references, scores, strict=True):
             votes.append({"reference": reference["name"], "strand": strand, **_vote(row, candidates, strand)})

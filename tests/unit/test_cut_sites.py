@@ -100,7 +100,7 @@ def test_too_few_reads_ask_for_the_shift_or_warn(tmp_path, make):
 
 def test_a_nonstandard_shift_stops_unless_told_to_warn(tmp_path, make, fragments):
     path = simulated.write_fragments(tmp_path / "f.tsv.gz", shifted(fragments, 4, 4))
-    with pytest.raises(InputError, match="not certain. The vote is nonstandard"):
+    with pytest.raises(InputError, match=r"not certain\. The vote is nonstandard"):
         make(ReadFile(str(path)))
     _, record = make(ReadFile(str(path)), shift_check="warn")
     assert record["files"][0]["shift"]["input"] == "+4/+4"

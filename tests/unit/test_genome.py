@@ -69,7 +69,7 @@ def test_a_damaged_encoding_is_named(tmp_path, fasta):
 
 
 def test_unknown_names_say_how_styles_differ(genome):
-    with pytest.raises(InputError, match="differ in style.*'1'.*'chr1'"):
+    with pytest.raises(InputError, match=r"differ in style.*'1'.*'chr1'"):
         genome.require(["1", "2"], where="reads")
     with pytest.raises(InputError, match=r"chrM was left out of the genome \(mitochondrion\)"):
         genome.require(["chrM"], where="peaks")

@@ -11,6 +11,7 @@ from bpflow.peaks import PeakRules, found_again, insertions_in, make_peaks
 from bpflow.regions import centers, read_regions
 from bpflow.signal import SignalTrack, write_bigwig
 
+DEFAULTS = PeakRules(input_length=2114)
 SUMMITS = {"chr1": [10_000, 25_000, 45_000], "chr2": [12_000, 30_000], "chr3": [15_000]}
 
 
@@ -30,7 +31,7 @@ def piled_signal(tmp_path_factory, genome):
     return path
 
 
-def peaks(tmp_path, signal, genome, rules=PeakRules(input_length=2114), **options):
+def peaks(tmp_path, signal, genome, rules=DEFAULTS, **options):
     output, qc = tmp_path / "p.narrowPeak", tmp_path / "p.json"
     make_peaks(signal, genome, output=output, qc=qc, rules=rules, **options)
     return read_regions(output, genome), json.loads(qc.read_text())

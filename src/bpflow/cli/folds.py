@@ -12,8 +12,8 @@ from bpflow.genome import Genome
 from bpflow.regions import read_regions
 
 SUMMARY = (
-    "Split the chromosomes into folds balanced by length and by the peaks of all samples: one fold set for a whole run, "
-    "so that a bias model shared by samples has never seen a test chromosome. Each chromosome is tested once."
+    "Split the chromosomes into folds balanced by length and by the peaks of all samples: one fold set for a whole "
+    "run, so that a bias model shared by samples has never seen a test chromosome. Each chromosome is tested once."
 )
 
 
