@@ -35,12 +35,7 @@ rule all:
     input:
         "<results>/qc.html",
         "<results>/report.html",
-        collect(
-            "<results>/{sample}/tracks/{combine}/{track}.bw",
-            sample=SAMPLES,
-            combine=["crossfit", "mean"],
-            track=["observed", "with_bias", "bias", "corrected"],
-        ),
+        track_files(),
 
 
 # Signal and regions with a first report, before anything is trained.

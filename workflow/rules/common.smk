@@ -177,3 +177,13 @@ def model_files():
             file=["models/bias.json", "models/bias.history.tsv"],
         ),
     ]
+
+
+def track_files():
+    """Tracks over the peaks of each sample."""
+    return collect(
+        "<results>/{sample}/tracks/{combine}/{track}.bw",
+        sample=SAMPLES,
+        combine=["crossfit", "mean"],
+        track=["observed", "with_bias", "bias", "corrected"],
+    )

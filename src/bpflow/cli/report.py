@@ -1,0 +1,58 @@
+"""``bpflow report``."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+
+from bpflow.cli.options import non_negative_int
+from bpflow.files import atomic_path
+
+SUMMARY = (
+    "One self-contained HTML page over a run: can it be trusted, and why. "
+    "Reads only the JSON and tables that the stages wrote; the page needs no network."
+)
+
+# Beyond this a page is slow to open and to send by mail.
+LARGE = 15_000_000
+
+log = logging.getLogger("bpflow")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``bpflow report``."""
+    parser.add_argument("--results", required=True, metavar="DIR", help="output tree of the run")
+    parser.add_argument("--samples", required=True, nargs="+", metavar="NAME", help="samples, in the page's order")
+    parser.add_argument(
+        "--folds", required=True, nargs="+", type=non_negative_int, metavar="K", help="numbers of the folds"
+    )
+    parser.add_argument(
+        "--stage",
+        choices=("qc", "all"),
+        default="all",
+        help="qc: the inputs, before any training; all: the whole run",
+    )
+    parser.add_argument("--output", required=True, metavar="HTML", help="the page to write")
+    parser.add_argument("--title", help="heading of the page (default: made from the stage and samples)")
+    parser.add_argument(
+        "--config", metavar="JSON", help="resolved configuration (default: DIR/config.json if it is there)"
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write the page."""
+    from bpflow.report import collect, render
+
+    found = collect(args.results, samples=args.samples, folds=args.folds, stage=args.stage, config=args.config)
+    page = render(found, title=args.title or default_title(args.stage, args.samples)).encode()
+    with atomic_path(args.output) as temporary:
+        temporary.write_bytes(page)
+    log.info("%s: %.1f MB, %d checks", args.output, len(page) / 1e6, len(found.checks))
+    if len(page) > LARGE:
+        log.warning("the page is over %d MB; make one for fewer samples at a time", LARGE // 10**6)
+
+
+def default_title(stage: str, samples: list[str]) -> str:
+    """Name the page after what it is about."""
+    kind = "Inputs" if stage == "qc" else "Accessibility models"
+    return f"{kind} of {', '.join(samples)}" if len(samples) <= 3 else f"{kind} of {len(samples)} samples"

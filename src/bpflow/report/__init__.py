@@ -1,0 +1,8 @@
+"""One self-contained HTML page over a run, made only from the JSON and tables that the stages wrote."""
+
+from __future__ import annotations
+
+from bpflow.report.collect import Run, collect
+from bpflow.report.page import render
+
+__all__ = ["Run", "collect", "render"]

@@ -1,0 +1,322 @@
+"""The report's plotly figures, one function a figure.
+
+Figures carry data, axes and traces; fonts, grid and background come from the page, so that they follow its light
+or dark colours. Arrays are float32 or small integers, which plotly writes as compact base64.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from bpflow.report.palette import ROLES
+
+__all__ = [
+    "SCATTER_SEED",
+    "chromosome_counts",
+    "counts_scatter",
+    "footprint",
+    "gc_content",
+    "motif_effects",
+    "profile_example",
+    "profile_fit",
+    "shift_scores",
+    "thinned",
+    "training_curve",
+]
+
+SCATTER_SEED = 1234
+
+_PLAIN = go.layout.Template()
+
+
+def _figure(
+    traces: Sequence[Any],
+    *,
+    x: str,
+    y: str,
+    height: int = 260,
+    x_axis: Mapping[str, Any] | None = None,
+    y_axis: Mapping[str, Any] | None = None,
+    **layout: Any,
+) -> go.Figure:
+    # One layout given at once: plotly's update methods take many times as long.
+    base = {
+        "template": _PLAIN,
+        "height": height,
+        # Fixed margins hold any number's label; plotly's own search for them may swing to and fro.
+        "margin": {"l": 68, "r": 12, "t": 10, "b": 44},
+        "showlegend": False,
+        "xaxis": {"title": {"text": x, "standoff": 8}, **(x_axis or {})},
+        "yaxis": {"title": {"text": y, "standoff": 8}, **(y_axis or {})},
+    }
+    return go.Figure(list(traces), {**base, **layout})
+
+
+def _label(text: Any) -> str:
+    """User text inside a plot: plotly reads some HTML there."""
+    return html.escape(str(text))
+
+
+def _line(role: str, *, dash: str = "solid", width: float = 1.8) -> dict[str, Any]:
+    return {"color": ROLES[role].light, "dash": dash, "width": width}
+
+
+def thinned(frame: pd.DataFrame, limit: int) -> pd.DataFrame:
+    """At most `limit` rows: all of a small table, else a seeded random choice in table order."""
+    if len(frame) <= limit:
+        return frame
+    rows = np.random.default_rng(SCATTER_SEED).choice(len(frame), size=limit, replace=False)
+    return frame.iloc[np.sort(rows)]
+
+
+def chromosome_counts(counts: Mapping[str, int]) -> go.Figure:
+    """Insertions per chromosome, in the order given."""
+    bars = go.Bar(
+        x=[_label(name) for name in counts],
+        y=np.asarray(list(counts.values()), dtype=np.int64),
+        marker={"color": ROLES["corrected"].light},
+        hovertemplate="%{x}: %{y:,} insertions<extra></extra>",
+    )
+    return _figure([bars], x="chromosome", y="insertions", x_axis={"type": "category", "automargin": True})
+
+
+def shift_scores(scores: Mapping[str, float], used: str | None, most: int = 12) -> go.Figure:
+    """Score of each candidate shift, best first; the one in use is marked by colour and in words."""
+    best = sorted(scores.items(), key=lambda item: -item[1])[:most]
+    colours = [ROLES["bias" if name == used else "observed"].light for name, _ in best]
+    bars = go.Bar(
+        x=[_label(name) for name, _ in best],
+        y=np.asarray([score for _, score in best], dtype=np.float32),
+        marker={"color": colours},
+        text=["in use" if name == used else "" for name, _ in best],
+        textposition="inside",
+        textangle=-90,
+        insidetextfont={"color": "#ffffff"},
+        hovertemplate="%{x}: %{y:.4g}<extra></extra>",
+    )
+    return _figure([bars], x="shift (plus / minus strand)", y="score", x_axis={"type": "category", "automargin": True})
+
+
+def gc_content(gc: Mapping[str, Sequence[float]]) -> go.Figure:
+    """GC fraction of peaks, chosen non-peaks and all candidates, each as a share of its own regions.
+
+    Bins outside the range of all three are left out.
+    """
+    traces = []
+    keys = ("peaks", "nonpeaks", "candidates")
+    filled = np.flatnonzero(np.sum([np.asarray(gc[key]) for key in keys if gc.get(key)], axis=0))
+    used = slice(int(filled[0]), int(filled[-1]) + 1) if filled.size else slice(0)
+    for key, label, role, dash in (
+        ("candidates", "candidates", "observed", "dot"),
+        ("nonpeaks", "non-peaks", "nonpeaks", "dash"),
+        ("peaks", "peaks", "peaks", "solid"),
+    ):
+        counts = np.asarray(gc.get(key) or [], dtype=np.float64)
+        if counts.size and counts.sum() > 0:
+            traces.append(
+                go.Scatter(
+                    x=np.asarray(gc["bins"], dtype=np.float32)[used],
+                    y=(counts / counts.sum()).astype(np.float32)[used],
+                    mode="lines",
+                    name=label,
+                    line=_line(role, dash=dash, width=2),
+                    hovertemplate=f"{label}, GC %{{x:.2f}}: %{{y:.2%}}<extra></extra>",
+                )
+            )
+    return _figure(traces, x="GC fraction of the window", y="share of regions")
+
+
+def training_curve(history: pd.DataFrame, column: str, best_epoch: int | None) -> go.Figure:
+    """Training and validation loss by epoch; a vertical line marks the epoch that was kept."""
+    traces = [
+        go.Scatter(
+            x=history["epoch"].to_numpy(np.int32),
+            y=history[f"{split}_{column}"].to_numpy(np.float32),
+            mode="lines+markers",
+            name=label,
+            line=_line(split, dash=dash),
+            marker={"size": 5, "symbol": symbol, "color": ROLES[split].light},
+            hovertemplate=f"epoch %{{x}}, {label}: %{{y:.5g}}<extra></extra>",
+        )
+        for split, label, dash, symbol in (
+            ("train", "training", "solid", "circle"),
+            ("valid", "validation", "dash", "diamond"),
+        )
+    ]
+    marks = []
+    if best_epoch is not None:
+        line = {"color": ROLES["mark"].light, "width": 2, "dash": "dot"}
+        marks.append(
+            {"type": "line", "x0": best_epoch, "x1": best_epoch, "y0": 0, "y1": 1, "yref": "paper", "line": line}
+        )
+    return _figure(traces, x="epoch", y="loss", height=230, shapes=marks)
+
+
+def counts_scatter(regions: pd.DataFrame, *, role: str) -> go.Figure:
+    """Observed against predicted ln(1 + insertions), a point a region, with the line of equality."""
+    x = regions["observed_log_counts"].to_numpy(np.float32)
+    y = regions["predicted_log_counts"].to_numpy(np.float32)
+    points = go.Scatter(
+        x=x,
+        y=y,
+        mode="markers",
+        marker={"size": 4, "opacity": 0.35, "color": ROLES[role].light},
+        hovertemplate="observed %{x:.2f}, predicted %{y:.2f}<extra></extra>",
+    )
+    finite = np.concatenate([x[np.isfinite(x)], y[np.isfinite(y)]])
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    equality = go.Scatter(
+        x=[low, high], y=[low, high], mode="lines", line=_line("observed", dash="dash"), hoverinfo="skip"
+    )
+    return _figure([points, equality], x="observed ln(1 + insertions)", y="predicted ln(1 + insertions)", height=360)
+
+
+def profile_fit(groups: Mapping[str, tuple[pd.Series, str]]) -> go.Figure:
+    """Histogram of the normalised JSD (1 is best), each group as a share of its own regions.
+
+    Parameters
+    ----------
+    groups
+        For each label, the values and the colour's role.
+    """
+    edges = np.linspace(0, 1, 51)
+    traces = []
+    for (label, (values, role)), dash in zip(groups.items(), ("solid", "dash"), strict=False):
+        known = values.to_numpy(np.float64)
+        counts, _ = np.histogram(known[np.isfinite(known)], bins=edges)
+        if counts.sum():
+            traces.append(
+                go.Scatter(
+                    x=((edges[:-1] + edges[1:]) / 2).astype(np.float32),
+                    y=(counts / counts.sum()).astype(np.float32),
+                    mode="lines",
+                    line={**_line(role, dash=dash), "shape": "hvh"},
+                    name=label,
+                    hovertemplate=f"{label}, %{{x:.2f}}: %{{y:.2%}}<extra></extra>",
+                )
+            )
+    return _figure(traces, x="normalised JSD", y="share of regions", height=360, x_axis={"range": [0, 1]})
+
+
+def profile_example(observed: Sequence[float], predicted: Sequence[float], predicted_total: float | None) -> go.Figure:
+    """Observed insertions per base, and expected insertions drawn downwards, over the output window.
+
+    The prediction is drawn so that it sums to `predicted_total`, whether the record holds probabilities or counts.
+    """
+    seen = np.asarray(observed, dtype=np.float32)
+    expected = np.asarray(predicted, dtype=np.float64)
+    if predicted_total is not None and expected.sum() > 0:
+        expected = expected * (predicted_total / expected.sum())
+    whole = bool(np.all(seen == np.round(seen)))
+    start = -(len(seen) // 2)
+    axis = {"x0": start, "dx": 1}
+    traces = [
+        go.Scatter(
+            **axis,
+            y=seen.astype(np.int32) if whole else seen,
+            mode="lines",
+            line={**_line("observed", width=1), "shape": "hvh"},
+            hovertemplate="%{x} bp: %{y:.3g} observed<extra></extra>",
+        ),
+        go.Scatter(
+            **axis,
+            y=expected.astype(np.float32),
+            mode="lines",
+            yaxis="y2",
+            line=_line("bias", width=1.2),
+            hovertemplate="%{x} bp: %{y:.3g} predicted<extra></extra>",
+        ),
+    ]
+    return _figure(
+        traces,
+        x="position from the centre (bp)",
+        y="observed",
+        height=250,
+        x_axis={"anchor": "y2"},
+        y_axis={"domain": [0.53, 1], "rangemode": "tozero"},
+        yaxis2={
+            "domain": [0, 0.47],
+            "title": {"text": "predicted", "standoff": 8},
+            "anchor": "x",
+            "rangemode": "tozero",
+        },
+    )
+
+
+def footprint(
+    corrected: Sequence[float], with_bias: Sequence[float] | None, *, threshold: float | None = None
+) -> go.Figure:
+    """Mean predicted profile around a motif put into backgrounds; the corrected model and the one with bias."""
+    half = len(corrected) // 2
+    traces = []
+    if with_bias is not None:
+        traces.append(
+            go.Scatter(
+                x0=-half,
+                dx=1,
+                y=np.asarray(with_bias, dtype=np.float32),
+                mode="lines",
+                line=_line("bias", dash="dot", width=1.5),
+                hovertemplate="%{x} bp: %{y:.3g} with bias<extra></extra>",
+            )
+        )
+    traces.append(
+        go.Scatter(
+            x0=-half,
+            dx=1,
+            y=np.asarray(corrected, dtype=np.float32),
+            mode="lines",
+            line=_line("corrected", width=1.8),
+            hovertemplate="%{x} bp: %{y:.3g} corrected<extra></extra>",
+        )
+    )
+    marks = []
+    if threshold is not None:
+        line = {"color": ROLES["observed"].light, "width": 1, "dash": "dash"}
+        marks.append(
+            {"type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": threshold, "y1": threshold, "line": line}
+        )
+    return _figure(
+        traces,
+        x="position from the motif (bp)",
+        y="share of insertions",
+        height=230,
+        y_axis={"rangemode": "tozero"},
+        shapes=marks,
+    )
+
+
+def motif_effects(motifs: Sequence[Mapping[str, Any]]) -> go.Figure:
+    """Planted against predicted log2 fold change of each motif, and of its shuffled sequence."""
+    traces: list[Any] = []
+    x = np.asarray([motif["planted_log2_fold"] for motif in motifs], dtype=np.float64)
+    shown = [x]
+    for key, label, role, symbol in (
+        ("shuffled_log2_fold", "shuffled", "observed", "x"),
+        ("predicted_log2_fold", "predicted", "corrected", "circle"),
+    ):
+        y = np.asarray([motif.get(key) for motif in motifs], dtype=np.float64)
+        shown.append(y[np.isfinite(y)])
+        traces.append(
+            go.Scatter(
+                x=x,
+                y=y,
+                mode="markers+text" if key.startswith("predicted") else "markers",
+                text=[_label(motif["name"]) for motif in motifs],
+                textposition="top center",
+                marker={"size": 9, "symbol": symbol, "color": ROLES[role].light},
+                hovertemplate=f"%{{text}}: planted %{{x:.3g}}, {label} %{{y:.3g}}<extra></extra>",
+            )
+        )
+    everything = np.concatenate(shown)
+    low, high = min(0.0, float(everything.min())), max(0.0, float(everything.max()))
+    room = 0.1 * (high - low or 1.0)
+    ends = [low - room, high + room]
+    traces.insert(0, go.Scatter(x=ends, y=ends, mode="lines", line=_line("observed", dash="dash"), hoverinfo="skip"))
+    return _figure(traces, x="planted log2 fold change", y="predicted log2 fold change", height=360)

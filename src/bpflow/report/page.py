@@ -1,0 +1,114 @@
+"""Render a run as one HTML file that needs nothing else: no network, no second file."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from importlib.resources import files
+from typing import Any
+
+import jinja2
+import plotly.graph_objects as go
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from bpflow import __version__
+from bpflow.report.blocks import Section
+from bpflow.report.collect import Run
+from bpflow.report.fold import Limits
+from bpflow.report.palette import DARK, ROLES
+from bpflow.report.provenance import provenance_section
+from bpflow.report.sample import genome_section, sample_section
+from bpflow.report.summary import overall, verdict_rows
+
+__all__ = ["limits_for", "render", "safe_json"]
+
+# What all figures of a page share out among themselves, so that it stays well under 15 MB.
+PAGE_POINTS = 200_000
+PAGE_EXAMPLES = 400
+MOST = Limits(points=5_000, examples=9)
+LEAST = Limits(points=500, examples=2)
+
+WORDS = {"good": ("✓", "good"), "check": ("!", "check"), "fail": ("✕", "fail"), "none": ("?", "open")}
+
+
+def render(run: Run, *, title: str = "bpflow report") -> str:
+    """The page of `run` as HTML text, the same for the same run.
+
+    Parameters
+    ----------
+    run
+        What `collect` read.
+    title
+        Heading of the page; any text, escaped like all others.
+    """
+    limits = limits_for(len(run.samples) * len(run.folds["folds"]))
+    sections = [
+        genome_section(run),
+        *(sample_section(run, sample, index, limits) for index, sample in enumerate(run.samples, start=1)),
+        provenance_section(run),
+    ]
+    environment = _environment()
+    scripts = {
+        "plotly": Markup(get_plotlyjs()),
+        "theme": Markup(files("bpflow.report").joinpath("templates/report.js").read_text(encoding="utf-8")),
+    }
+    return environment.get_template("report.html.j2").render(
+        title=title,
+        version=__version__,
+        run=run,
+        overall=overall(run),
+        rows=verdict_rows(run),
+        fold_numbers=[entry["fold"] for entry in run.folds["folds"]],
+        sections=sections,
+        scripts=scripts,
+        policy=_policy(list(scripts.values())),
+        roles=ROLES,
+        dark=safe_json(DARK),
+        words=WORDS,
+    )
+
+
+def limits_for(units: int) -> Limits:
+    """Points a scatter plot and examples a fold, for a page with `units` folds of samples in all.
+
+    Each fold has two scatter plots. Up to 20 folds draw in full; more share what a page may hold.
+    """
+    units = max(units, 1)
+    return Limits(
+        points=min(MOST.points, max(LEAST.points, PAGE_POINTS // (2 * units))),
+        examples=min(MOST.examples, max(LEAST.examples, PAGE_EXAMPLES // units)),
+    )
+
+
+def safe_json(value: Any) -> Markup:
+    """JSON that can stand inside a script element whatever texts it holds."""
+    text = value.to_json() if isinstance(value, go.Figure) else json.dumps(value)
+    for character in "<>&":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)
+
+
+def _policy(scripts: list[str]) -> str:
+    """A content security policy under which the browser itself refuses the network and foreign scripts."""
+    digests = " ".join(
+        f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" for script in scripts
+    )
+    return (
+        f"default-src 'none'; script-src {digests}; style-src 'unsafe-inline'; "
+        "img-src data: blob:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("bpflow.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["safe_json"] = safe_json
+    environment.tests["section"] = lambda value: isinstance(value, Section)
+    return environment

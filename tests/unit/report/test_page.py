@@ -1,0 +1,353 @@
+"""The page itself, parsed: its numbers, verdicts, safety and size."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from itertools import pairwise
+
+import pytest
+
+from bpflow.cli import main
+from bpflow.report import collect, render
+from bpflow.report.page import LEAST, MOST, limits_for
+
+VOID = {"meta", "link", "br", "img", "input", "hr"}
+
+
+class Page(HTMLParser):
+    """Text by section, tables as rows of cells, attributes, scripts; and whether every element is closed."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.links: list[tuple[str, str, str]] = []
+        self.scripts: list[tuple[dict[str, str], str]] = []
+        self.elements: list[tuple[str, dict[str, str]]] = []
+        self.captions: list[str] = []
+        self.tables: dict[str, list[list[str]]] = {}
+        self.headings: list[tuple[str, str]] = []
+        self.text = ""
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        attributes = {name: value or "" for name, value in attributes}
+        self.elements.append((tag, attributes))
+        if tag not in VOID:
+            self.open.append(tag)
+        if "id" in attributes:
+            self.ids.append(attributes["id"])
+        for name in ("src", "href", "xlink:href", "action", "srcset", "data", "poster"):
+            if name in attributes:
+                self.links.append((tag, name, attributes[name]))
+        if tag in ("br", "dd"):
+            self.handle_data(" ")
+        if tag == "script":
+            self.scripts.append((attributes, ""))
+        elif tag == "caption":
+            self.captions.append("")
+        elif tag == "tr":
+            self.tables.setdefault(self.captions[-1].strip(), []).append([])
+        elif tag in ("td", "th"):
+            self.tables[self.captions[-1].strip()][-1].append("")
+        elif re.fullmatch("h[1-6]", tag):
+            self.headings.append((tag, ""))
+
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+        if tag not in VOID:
+            self.handle_endtag(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open, f"</{tag}> closes nothing"
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if "script" in self.open:
+            attributes, text = self.scripts[-1]
+            self.scripts[-1] = (attributes, text + data)
+            return
+        if "style" in self.open:
+            return
+        self.text += data
+        if "caption" in self.open:
+            self.captions[-1] += data
+        for tag in ("td", "th"):
+            if tag in self.open:
+                self.tables[self.captions[-1].strip()][-1][-1] += data
+        if self.open and re.fullmatch("h[1-6]", self.open[-1]):
+            tag, text = self.headings[-1]
+            self.headings[-1] = (tag, text + data)
+
+    def rows(self, caption: str) -> list[list[str]]:
+        return [[" ".join(cell.split()) for cell in row] for row in self.tables[caption]]
+
+    def words(self) -> str:
+        return " ".join(self.text.split())
+
+
+def make(tree, samples=("yeast_wt",), folds=(0,), **options):
+    run = collect(tree.root, samples=list(samples), folds=list(folds), **options)
+    return render(run, title=f"Report of {', '.join(samples)}")
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory, build_tree) -> Page:
+    tree = build_tree(tmp_path_factory.mktemp("report") / "results", folds=(0, 1, 2))
+    return Page(make(tree, folds=(0, 1, 2)))
+
+
+def test_page_is_well_formed_and_its_contents_lead_somewhere(page):
+    assert page.open == []
+    assert len(page.ids) == len(set(page.ids))
+    targets = [link[1:] for tag, _, link in page.links if tag == "a"]
+    assert len(targets) > 20
+    assert set(targets) <= set(page.ids)
+    levels = [int(tag[1]) for tag, _ in page.headings]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    assert all(caption.strip() for caption in page.captions)
+
+
+def test_page_asks_nothing_of_a_network(page):
+    outside = [link for link in page.links if not link[2].startswith(("#", "data:"))]
+    assert outside == []
+    policy = next(a["content"] for tag, a in page.elements if a.get("http-equiv") == "Content-Security-Policy")
+    assert "default-src 'none'" in policy
+    assert "http" not in policy
+    libraries = [text for attributes, text in page.scripts if "plotly.js" in text[:200]]
+    assert len(libraries) == 1
+
+
+def test_figures_are_json_with_a_sentence_on_what_is_good(page):
+    figures = [json.loads(text) for attributes, text in page.scripts if attributes.get("type") == "application/json"]
+    plots = [figure for figure in figures if "data" in figure]
+    assert len(plots) > 30
+    assert all(figure["layout"]["height"] > 0 for figure in plots)
+    captions = re.findall(r"Good: ", page.text)
+    assert len(captions) == sum(tag == "figure" for tag, _ in page.elements)
+
+
+def test_verdicts_are_told_by_word_with_number_threshold_source_and_advice(page):
+    header, *rows = page.rows("Checks, worst first: the verdict and its number in each fold")
+    assert header == [
+        "sample", "check", "fold 0", "fold 1", "fold 2", "threshold, and where it comes from", "advice",
+    ]  # fmt: skip
+    assert rows[0] == [
+        "yeast_wt",
+        "largest corrected response to bias probes",
+        "✓ good 0.00141",
+        "✓ good 0.00141",
+        "✕ fail 0.00610",
+        "below 0.003 good, below 0.005 check kundajelab/chrombpnet report advice",
+        "The corrected model still answers to the enzyme's motif; lower --threshold-factor of the bias model.",
+    ]
+    assert rows[1][3] == "! check 0.451"
+    assert any(row[2] == "✓ good 0/0 estimated, vote clear for 0/0" for row in rows)
+    assert "Do not rely on this run" in page.words()
+    assert "13 checks: 1 fail, 1 check, 11 good." in page.words()
+    assert "12 % of the reads are duplicates" in page.words()
+
+
+def test_overall_line_follows_the_worst_check(make_tree):
+    tree = make_tree()
+    assert "Every check passed; read the warnings below before you rely on this run." in Page(make(tree)).words()
+    tree.change("yeast_wt/signal/signal.json", lambda record: record["messages"].clear())
+    words = Page(make(tree)).words()
+    assert "You can trust this run: every check passed." in words
+    assert "No stage gave a warning." in words
+
+    def worsen(record):
+        record["verdicts"][0]["verdict"] = "check"
+
+    tree.change("yeast_wt/fold_0/evaluation/chrombpnet_metrics.json", worsen)
+    assert "Use this run with care" in Page(make(tree)).words()
+
+
+def test_run_without_any_verdict_is_not_called_good(make_tree):
+    tree = make_tree()
+    tree.change("yeast_wt/signal/signal.json", lambda record: record.update(files=[], given=True, path="x.bw"))
+    for name in ("bias_metrics", "chrombpnet_metrics", "footprints", "recovery"):
+        tree.change(f"yeast_wt/fold_0/evaluation/{name}.json", lambda record: record.pop("verdicts"))
+    words = Page(make(tree)).words()
+    assert "Nothing has been checked yet." in words
+    assert "You can trust" not in words
+    assert "Every check passed" not in words
+    assert "x.bw" in words
+
+
+def test_key_numbers_are_on_the_page(page):
+    assert page.rows("Input files")[1] == [
+        "resources/yeast_wt.bam", "bam", "12,345,678", "9,876,543", "80.0 %", "9,876,543",
+    ]  # fmt: skip
+    assert page.rows("Records dropped, by cause")[1] == ["yeast_wt.bam", "1,234,567", "1,000,000", "234,568"]
+    assert page.rows("Folds (balanced by length and peaks)")[1] == [
+        "0", "chrIV chrV", "2,108,807", "3,210", "chrII", "813,184", "1,234", "chrI", "230,218", "456",
+    ]  # fmt: skip
+    shift = page.rows("Shift of the reads as they came, and what was added to reach the convention")[1]
+    assert shift[:6] == ["yeast_wt.bam", "0/0", "estimated", "+4", "−4", "clear"]
+    assert ["yeast_wt.bam", "tn5_bulk", "+", "0", "0.912", "0.431", "0.481"] in page.rows(
+        "Votes of the reference motifs"
+    )
+    assert ["blacklisted", "89"] in page.rows("Peaks removed, by cause")
+    assert page.rows("Non-peaks: background regions with the GC content of peaks")[1] == [
+        "0", "11,873", "4,321", "9,800", "9,700", "100", "33", "99.0 %",
+    ]  # fmt: skip
+    selection = page.rows("Thresholds and weights of the regions that the models train on")
+    assert selection[1][:8] == ["0", "bias", "86.5", "0.5", "173", "12", "4,321", "4.30"]
+    bias = page.rows("Bias model on the test chromosomes chrI")
+    assert bias[1] == ["peaks", "200", "3", "−0.123", "−0.173", "0.568", "0.457", "0.358", "346"]
+    chrombpnet = page.rows("ChromBPNet on the test chromosomes chrI")
+    assert chrombpnet[1] == ["peaks", "200", "3", "0.765", "0.715", "0.568", "0.457", "0.358", "346"]
+    assert chrombpnet[3][0] == "both"
+    assert page.rows("Training runs")[2][:6] == ["ChromBPNet", "6,372,611", "12", "7", "197", "patience"]
+    assert page.rows("Response to each motif")[1][:3] == ["tn5_1", "GCACAGTACAGAGCTG", "bias probe"]
+    assert page.rows("Motif effects, planted and predicted")[1] == [
+        "ABF1", "ATCACTATATACGA", "+1.90", "+1.61", "+0.0200", "+1.60",
+    ]  # fmt: skip
+    words = page.words()
+    for shown in (
+        "FRiP (share of insertions in peaks) 0.550",
+        "Insertions outside the blacklist 9,700,001 (98.2 %)",
+        "Bias scaling: added to log counts +0.432",
+        "corrected_0.001_0.001/0.001",
+        "Corrected profile against the planted one, r 0.871",
+        "Quantile 0.05 of fit",
+        "200 of 200 regions",
+        "crossfit/corrected.bw",
+        "mean/observed.bw",
+        "9f" * 32,
+        "ab" * 32,
+        '"p_value": 0.01',
+    ):
+        assert shown in words, shown
+
+
+def test_metrics_over_folds_have_mean_and_spread(page):
+    rows = page.rows("Metrics over folds")
+    assert rows[0][-2:] == ["mean", "SD"]
+    assert ["ChromBPNet", "peaks", "counts: Pearson r", "0.765", "0.765", "0.765", "0.765", "0"] in rows
+    assert ["ChromBPNet", "bias probes", "corrected: mean of their maxima", *["0.00141"] * 4, "0"] in rows
+
+
+def test_provenance(page):
+    assert ["torch", "2.9.1", "training"] in page.rows("Versions")
+    assert ["MACS3", "3.0.3", "peaks"] in page.rows("Versions")
+    assert ["yeast_wt", "signal", "1234"] in page.rows("Seeds")
+    assert ["train_chrombpnet", "3", "24 min 43 s", "8 min 14 s", "3 GiB"] in page.rows("Time and memory by rule")
+
+
+def test_quality_control_page_has_no_training_sections(make_tree):
+    page = Page(make(make_tree(stage="qc"), stage="qc"))
+    titles = [title for _, title in page.headings]
+    assert "Non-peaks" in titles
+    assert "Selection" in titles
+    assert not {"Training", "Metrics", "Tracks", "Fold 0"} & set(titles)
+    assert "no model is judged here" in page.words()
+    assert "before you rely on these inputs" in page.words()
+
+
+def test_missing_optional_sections_are_left_out_and_said(make_tree):
+    tree = make_tree()
+    for name in ("footprints", "recovery"):
+        (tree.root / f"yeast_wt/fold_0/evaluation/{name}.json").unlink()
+    page = Page(make(tree))
+    titles = {title for _, title in page.headings}
+    assert not {"Planted truth", "Marginal footprints"} & titles
+    assert "yeast_wt/fold_0/evaluation/recovery.json" in page.words()
+
+
+def test_null_numbers_show_as_a_dash(make_tree):
+    tree = make_tree()
+
+    def blank(record):
+        record["counts_metrics"]["peaks"] = {"spearmanr": None, "pearsonr": None, "mse": None}
+        record["verdicts"][0]["value"] = None
+        record["examples"] = []
+
+    tree.change("yeast_wt/fold_0/evaluation/chrombpnet_metrics.json", blank)
+    page = Page(make(tree))
+    assert page.rows("ChromBPNet on the test chromosomes chrI")[1][3:6] == ["—", "—", "—"]
+    assert "Profile examples" not in {title for _, title in page.headings}
+
+
+def test_hostile_texts_are_shown_not_obeyed(make_tree):
+    sample = "<img src=x onerror=alert(1)>"
+    tree = make_tree()
+    (tree.root / "yeast_wt").rename(tree.root / sample)
+    evil = "</script><script>alert(2)</script>"
+
+    def poison(record):
+        record["motifs"][0]["name"] = evil
+        record["motifs"][3]["name"] = '"><b onmouseover="alert(3)">'
+
+    tree.change(f"{sample}/fold_0/evaluation/footprints.json", poison)
+    tree.change(f"{sample}/fold_0/evaluation/recovery.json", lambda record: record["motifs"][0].update(name=evil))
+    tree.change(f"{sample}/signal/signal.json", lambda record: record["messages"].append(evil))
+    page = Page(make(tree, [sample]))
+    assert page.open == []
+    assert sample in page.text
+    assert evil in page.text
+    assert not any(tag == "img" for tag, _ in page.elements)
+    assert not any(name.startswith("on") for _, attributes in page.elements for name in attributes)
+    assert len([1 for attributes, _ in page.scripts if "type" not in attributes]) == 2
+    assert len(page.ids) == len(set(page.ids))
+
+
+def test_page_is_the_same_each_time(make_tree):
+    tree = make_tree()
+    assert make(tree) == make(tree)
+
+
+def test_page_of_five_folds_and_long_tables_stays_small(make_tree):
+    tree = make_tree(folds=range(5), regions=2000)
+    table = tree.root / "yeast_wt/fold_0/evaluation/chrombpnet_regions.tsv.gz"
+    long = "chrom\tcenter\tpeak\tobserved_log_counts\tpredicted_log_counts\tnorm_jsd\n" + "".join(
+        f"chrI\t{row}\t{int(row < 200_000)}\t{row % 97 / 10}\t{row % 89 / 10}\t0.5\n" for row in range(250_000)
+    )
+    table.with_name("long.tsv").write_text(long)
+    for fold in range(5):
+        for model in ("bias", "chrombpnet"):
+            # A plain table under the gzip name is read as well: files are told by their bytes.
+            place = tree.root / f"yeast_wt/fold_{fold}/evaluation/{model}_regions.tsv.gz"
+            place.unlink()
+            place.hardlink_to(table.with_name("long.tsv"))
+    html = make(tree, folds=range(5))
+    assert len(html.encode()) < 15_000_000
+    assert "5,000 of 200,000 regions" in html
+    assert "5,000 of 50,000 regions" in html
+    assert "At most 5,000 regions a plot, drawn at random with seed 1234" in html
+
+
+def test_figures_share_out_what_a_page_may_hold():
+    assert limits_for(1) == limits_for(20) == MOST
+    assert limits_for(100).points == 1000
+    assert limits_for(100).examples == 4
+    assert limits_for(10_000) == LEAST
+
+
+def test_command_writes_the_page(make_tree, tmp_path):
+    tree = make_tree()
+    output = tmp_path / "out" / "report.html"
+    common = ["report", "--results", str(tree.root), "--folds", "0", "--output", str(output)]
+    main([*common, "--samples", "yeast_wt", "--title", "A & B"])
+    assert "<h1>A &amp; B</h1>" in output.read_text()
+    with pytest.raises(SystemExit) as stopped:
+        main([*common, "--samples", "nobody"])
+    assert stopped.value.code == 2
+    assert [path.name for path in output.parent.iterdir()] == ["report.html"]
+
+
+def test_default_title_names_the_samples(make_tree, tmp_path, capsys):
+    tree = make_tree(stage="qc")
+    output = tmp_path / "qc.html"
+    arguments = ["--results", str(tree.root), "--samples", "yeast_wt", "--folds", "0", "--stage", "qc"]
+    main(["report", *arguments, "--output", str(output)])
+    assert "<h1>Inputs of yeast_wt</h1>" in output.read_text()
+    with pytest.raises(SystemExit):
+        main(["report", *arguments, "--output", str(output), "--config", str(tmp_path / "no.json")])
+    assert "no.json: no such file" in capsys.readouterr().err

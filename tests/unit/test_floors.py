@@ -1,0 +1,67 @@
+"""The package's floors (docs/design.md): imports go down only, and data steps run without torch."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[2] / "src" / "bpflow"
+DATA_COMMANDS = ["genome", "signal", "check_signal", "peaks", "folds", "nonpeaks", "select"]
+FLOORS = {
+    0: ["errors", "files", "progress", "chromosomes", "genome"],
+    1: [
+        *("reads", "shift", "cut_sites", "signal", "regions", "peaks", "folds", "nonpeaks", "selection"),
+        *("datasets", "model_regions", "sequences", "backgrounds", "tracks_layout"),
+    ],
+    2: ["models", "losses", "metrics"],
+    3: [
+        *("training", "optimiser", "bias_scaling", "checkpoints", "devices"),
+        *("prediction", "prediction_file", "predicted_tracks"),
+    ],
+    4: ["evaluation", "tracks", "footprints", "recovery", "views", "verdicts"],
+    5: ["cli", "report", "settings"],
+}
+FLOOR_OF = {module: floor for floor, modules in FLOORS.items() for module in modules}
+
+
+def modules():
+    return sorted(
+        path
+        for path in PACKAGE.rglob("*.py")
+        if path.name not in ("__init__.py", "__main__.py") or path.parent != PACKAGE
+    )
+
+
+def top_name(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text())
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("bpflow."):
+            names.add(node.module.split(".")[1])
+        elif isinstance(node, ast.ImportFrom) and node.module == "bpflow":
+            names.update(alias.name for alias in node.names if (PACKAGE / f"{alias.name}.py").exists())
+        elif isinstance(node, ast.Import):
+            names.update(alias.name.split(".")[1] for alias in node.names if alias.name.startswith("bpflow."))
+    return names
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_go_down_only(path):
+    own = top_name(path)
+    assert own in FLOOR_OF, f"{own} stands on no floor: name it in docs/design.md and in this test"
+    higher = {name for name in imported(path) if FLOOR_OF[name] > FLOOR_OF[own]}
+    assert not higher, f"{own} (floor {FLOOR_OF[own]}) imports {sorted(higher)}"
+
+
+@pytest.mark.parametrize("command", DATA_COMMANDS)
+def test_data_commands_run_without_torch(command):
+    code = f"import sys; import bpflow.cli.{command}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
