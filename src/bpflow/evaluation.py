@@ -1,0 +1,381 @@
+"""How well predictions match the observed signal: the official metrics, a table per region, examples and verdicts.
+
+Observed counts are insertions within the output window around each centre. Profiles are compared by the Jensen-Shannon
+distance (a square root, in nats) and its normalised form (1 is perfect, 0 a flat profile's distance or worse); counts
+on the scale ln(1 + total).
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import h5py
+import numpy as np
+import pandas as pd
+
+from bpflow.errors import InputError
+from bpflow.files import atomic_path, existing, stamp
+from bpflow.genome import Genome
+from bpflow.metrics import (
+    jensen_shannon,
+    mean_squared_error,
+    multinomial_nll,
+    normalised_jsd,
+    pearson,
+    spearman,
+)
+from bpflow.progress import track
+from bpflow.signal import SignalTrack
+from bpflow.verdicts import OFFICIAL_ADVICE, verdict
+
+__all__ = ["MODEL_KINDS", "Predictions", "evaluate", "open_predictions", "score_regions", "write_table"]
+
+MODEL_KINDS = ("bias", "chrombpnet")
+EXAMPLE_QUANTILES = (0.1, 0.5, 0.9)
+TABLE_COLUMNS = [
+    "chrom",
+    "center",
+    "peak",
+    "observed_total",
+    "observed_log_counts",
+    "predicted_log_counts",
+    "jsd",
+    "norm_jsd",
+]
+BLOCK = 1024
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """An open prediction file of regions: coordinates in memory, profiles on disk.
+
+    Attributes
+    ----------
+    chrom, center, peak
+        (N,) chromosome names, 0-based centres, and whether each region is a peak.
+    log_counts
+        (N,) predicted ln(1 + total).
+    output_length
+        Width of the profiles, in bases.
+    attributes
+        What the file says of its making.
+    """
+
+    chrom: np.ndarray
+    center: np.ndarray
+    peak: np.ndarray
+    log_counts: np.ndarray
+    output_length: int
+    attributes: dict[str, Any]
+    _group: h5py.Group
+
+    def __len__(self) -> int:
+        return len(self.center)
+
+    def profiles(self, rows: slice) -> tuple[np.ndarray, np.ndarray]:
+        """Probabilities and log probabilities of some rows, each (n, output_length)."""
+        if "profs" not in self._group:
+            logits = self._group["profile_logits"][rows].astype(np.float64)
+            log_probabilities = logits - _log_sum_exp(logits)
+            return np.exp(log_probabilities), log_probabilities
+        probabilities = self._group["profs"][rows].astype(np.float64)
+        if "profile_logits" in self._group:
+            logits = self._group["profile_logits"][rows].astype(np.float64)
+            return probabilities, logits - _log_sum_exp(logits)
+        return probabilities, np.log(np.maximum(probabilities, np.finfo(np.float32).tiny))
+
+
+def evaluate(
+    predictions: str | os.PathLike[str],
+    signal: SignalTrack,
+    genome: Genome,
+    *,
+    model_kind: str,
+) -> tuple[dict[str, Any], pd.DataFrame]:
+    """Score a prediction file against the observed signal.
+
+    Parameters
+    ----------
+    predictions
+        HDF5 written by ``bpflow predict`` for regions (the official program's layout is read too).
+    signal, genome
+        The observed insertions, and the genome they are laid out on.
+    model_kind
+        ``"bias"`` or ``"chrombpnet"``: decides the verdicts.
+
+    Returns
+    -------
+    metrics
+        The official keys ``counts_metrics`` and ``profile_metrics``, and ours.
+    table
+        One row a region.
+    """
+    with open_predictions(predictions, genome) as file:
+        table = score_regions(file, signal, genome)
+        examples = _examples(file, table, signal, genome)
+        attributes, output_length = file.attributes, file.output_length
+    metrics = summarise(table, model_kind=model_kind)
+    metrics["examples"] = examples
+    metrics["split"] = attributes.get("split")
+    metrics["output_length"] = output_length
+    return stamp("evaluate", **metrics), table[TABLE_COLUMNS]
+
+
+@contextmanager
+def open_predictions(path: str | os.PathLike[str], genome: Genome) -> Iterator[Predictions]:
+    """Open a prediction file and check it against the genome."""
+    existing(path, "predictions written by 'bpflow predict'")
+    try:
+        handle = h5py.File(path, "r")
+    except OSError:
+        raise InputError("not an HDF5 file", where=str(path), expected="predictions of 'bpflow predict'") from None
+    with handle:
+        yield _read_header(handle, str(path), genome)
+
+
+def _read_header(handle: h5py.File, path: str, genome: Genome) -> Predictions:
+    if "coords/name" in handle:
+        raise InputError(
+            "predictions of given sequences",
+            where=path,
+            expected="predictions of genome regions, for which there is an observed signal",
+            mend="Run 'bpflow predict' with --regions",
+        )
+    needed = ("coords/coords_chrom", "coords/coords_center", "predictions/logcounts")
+    absent = [key for key in needed if key not in handle]
+    if "predictions/profs" not in handle and "predictions/profile_logits" not in handle:
+        absent.append("predictions/profs")
+    if absent:
+        raise InputError(f"no {absent[0]}", where=path, expected="a prediction file of 'bpflow predict'")
+    group = handle["predictions"]
+    profiles = group["profs" if "profs" in group else "profile_logits"]
+    center = handle["coords/coords_center"][:].astype(np.int64)
+    log_counts = group["logcounts"][:].astype(np.float64)
+    if profiles.ndim != 2 or log_counts.size != len(center):
+        raise InputError(
+            f"profiles of shape {profiles.shape} and log counts of shape {log_counts.shape}",
+            where=path,
+            expected="one unstranded profile and one count a region",
+            mend="Models with several tasks or strands are not evaluated here",
+        )
+    chrom = handle["coords/coords_chrom"].asstr()[:].astype(object)
+    # The official program leaves coords_peak out when it scores one set of regions.
+    has_peak = "coords/coords_peak" in handle
+    peak = handle["coords/coords_peak"][:].astype(bool) if has_peak else np.ones(len(center), dtype=bool)
+    width = profiles.shape[1]
+    genome.require(pd.unique(chrom).tolist(), where=path)
+    sizes = np.array([genome.sizes[name] for name in chrom], dtype=np.int64)
+    wrong = np.flatnonzero((center - width // 2 < 0) | (center + width // 2 > sizes))
+    if wrong.size:
+        i = int(wrong[0])
+        raise InputError(
+            f"region {i} at {chrom[i]}:{center[i]} reaches past its chromosome's end with {width} bases",
+            where=path,
+            expected="regions within the genome",
+            mend="Use the genome that was predicted on",
+        )
+    return Predictions(
+        chrom=chrom,
+        center=center,
+        peak=peak,
+        log_counts=log_counts.reshape(-1),
+        output_length=width,
+        attributes=dict(handle.attrs),
+        _group=group,
+    )
+
+
+def score_regions(file: Predictions, signal: SignalTrack, genome: Genome) -> pd.DataFrame:
+    """One row a region: the columns of the table, and ``nll``; profiles are read in blocks.
+
+    ``jsd`` and ``norm_jsd`` are NaN where nothing was observed.
+    """
+    starts = _starts(file, genome)
+    scores = {key: np.empty(len(file)) for key in ("jsd", "norm_jsd", "nll")}
+    totals = np.empty(len(file), dtype=np.int64)
+    blocks = range(0, len(file), BLOCK)
+    for first in track(blocks, what="evaluating", unit="blocks"):
+        rows = slice(first, first + BLOCK)
+        counts = signal.windows(starts[rows], file.output_length)
+        probabilities, log_probabilities = file.profiles(rows)
+        totals[rows] = counts.sum(axis=1)
+        scores["jsd"][rows] = jensen_shannon(counts, probabilities)
+        scores["norm_jsd"][rows] = normalised_jsd(counts, probabilities)
+        scores["nll"][rows] = multinomial_nll(log_probabilities, counts)
+    return pd.DataFrame(
+        {
+            "chrom": file.chrom,
+            "center": file.center,
+            "peak": file.peak.astype(int),
+            "observed_total": totals,
+            "observed_log_counts": np.log1p(totals),
+            "predicted_log_counts": file.log_counts,
+            **scores,
+        }
+    )
+
+
+def summarise(table: pd.DataFrame, *, model_kind: str) -> dict[str, Any]:
+    """The metrics of each group of regions, with verdicts and messages."""
+    is_peak = table["peak"] == 1
+    groups = {"peaks": table[is_peak], "nonpeaks": table[~is_peak]}
+    groups = {name: rows for name, rows in groups.items() if len(rows)}
+    if len(groups) == 2:
+        groups = {"peaks_and_nonpeaks": table, **groups}
+    messages: list[str] = []
+    result: dict[str, Any] = {
+        "model_kind": model_kind,
+        "chromosomes": pd.unique(table["chrom"]).tolist(),
+        "regions": {name: len(rows) for name, rows in groups.items()},
+        "empty_regions": {name: int((rows["observed_total"] == 0).sum()) for name, rows in groups.items()},
+        "counts_metrics": {name: _counts_metrics(rows, name, messages) for name, rows in groups.items()},
+        "profile_metrics": {name: _profile_metrics(rows, name, messages) for name, rows in groups.items()},
+        "multinomial_nll": {name: float(np.mean(rows["nll"])) for name, rows in groups.items()},
+    }
+    if not groups:
+        messages.append("There is no region to evaluate.")
+    result["verdicts"] = _verdicts(result["counts_metrics"], model_kind)
+    result["messages"] = messages
+    return result
+
+
+def write_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
+    """Write the per-region table, tab-separated and gzipped without a time stamp."""
+    with (
+        atomic_path(path) as temporary,
+        open(temporary, "wb") as raw,
+        gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as handle,
+    ):
+        table.to_csv(handle, sep="\t", index=False, float_format="%.6g", na_rep="")
+
+
+def _starts(file: Predictions, genome: Genome) -> np.ndarray:
+    return genome.global_positions(file.chrom, file.center - file.output_length // 2)
+
+
+def _counts_metrics(rows: pd.DataFrame, group: str, messages: list[str]) -> dict[str, float]:
+    observed = rows["observed_log_counts"].to_numpy()
+    predicted = rows["predicted_log_counts"].to_numpy()
+    reason = None
+    if len(rows) < 2:
+        reason = f"there is only {len(rows)} region"
+    elif np.ptp(observed) == 0:
+        reason = "all regions have the same observed total"
+    elif np.ptp(predicted) == 0:
+        reason = "the model predicts the same counts everywhere"
+    if reason:
+        messages.append(f"Correlations of counts in {group} cannot be computed: {reason}.")
+    return {
+        "spearmanr": float("nan") if reason else float(spearman(observed, predicted)),
+        "pearsonr": float("nan") if reason else float(pearson(observed, predicted)),
+        "mse": float(mean_squared_error(observed, predicted)),
+    }
+
+
+def _profile_metrics(rows: pd.DataFrame, group: str, messages: list[str]) -> dict[str, float]:
+    scored = rows.dropna(subset=["jsd", "norm_jsd"])
+    if scored.empty:
+        messages.append(f"Profiles in {group} cannot be compared: no region has an observed insertion.")
+    return {
+        "median_jsd": float(scored["jsd"].median()),
+        "median_norm_jsd": float(scored["norm_jsd"].median()),
+    }
+
+
+def _examples(file: Predictions, table: pd.DataFrame, signal: SignalTrack, genome: Genome) -> list[dict[str, Any]]:
+    """Peaks at fixed quantiles of normalised JSD: chosen by rank, so that they are neither the best nor the worst."""
+    ranked = table.loc[table["peak"] == 1, "norm_jsd"].dropna().sort_values(kind="stable")
+    starts = _starts(file, genome)
+    chosen: dict[int, float] = {}
+    for quantile in EXAMPLE_QUANTILES if len(ranked) else ():
+        chosen.setdefault(int(ranked.index[round(quantile * (len(ranked) - 1))]), quantile)
+    examples = []
+    for row, quantile in chosen.items():
+        probabilities, _ = file.profiles(slice(row, row + 1))
+        total = max(float(np.expm1(file.log_counts[row])), 0.0)
+        observed = signal.windows(starts[row : row + 1], file.output_length)[0]
+        examples.append(
+            {
+                "chrom": str(file.chrom[row]),
+                "center": int(file.center[row]),
+                "quantile": quantile,
+                "norm_jsd": float(ranked.loc[row]),
+                "observed": observed.astype(float).tolist(),
+                # Six decimals of an expected number of insertions are more than a figure shows.
+                "predicted": np.round(probabilities[0] * total, 6).tolist(),
+                "observed_total": int(observed.sum()),
+                "predicted_total": total,
+            }
+        )
+    return examples
+
+
+def _verdicts(counts: dict[str, dict[str, float]], model_kind: str) -> list[dict[str, Any]]:
+    # Thresholds: the advice that the official program prints in its report.
+    results = []
+    if model_kind == "bias":
+        if "peaks" in counts:
+            results.append(
+                verdict(
+                    "Counts of the bias model in peaks (Pearson r)",
+                    counts["peaks"]["pearsonr"],
+                    good=-0.3,
+                    check=-0.5,
+                    threshold="above -0.3; from -0.5 to -0.3 needs a look",
+                    source=OFFICIAL_ADVICE,
+                    advice=(
+                        "The bias model does not oppose accessibility.",
+                        "Look for GC-rich motifs among what the bias model learned; if there are, choose bias regions "
+                        "with fewer insertions (a lower threshold factor).",
+                        "The bias model has captured AT-rich or inaccessible sequence: raise the threshold factor of "
+                        "the bias regions, or take a bias model of another sample of the same protocol.",
+                    ),
+                )
+            )
+        if "nonpeaks" in counts:
+            results.append(
+                verdict(
+                    "Counts of the bias model in non-peaks (Pearson r)",
+                    counts["nonpeaks"]["pearsonr"],
+                    good=0.0,
+                    check=-0.2,
+                    threshold="above 0",
+                    source=OFFICIAL_ADVICE,
+                    advice=(
+                        "The bias model predicts the depth of background regions.",
+                        "The bias model does not predict the depth of background regions; with little depth there this "
+                        "is common. Its profile matters more than its counts.",
+                        "The bias model's counts run against the background it was trained on: check that the "
+                        "non-peaks exclude peaks and artefacts, and train it again.",
+                    ),
+                )
+            )
+    elif "peaks" in counts:
+        results.append(
+            verdict(
+                "Counts of ChromBPNet in peaks (Pearson r)",
+                counts["peaks"]["pearsonr"],
+                good=0.5,
+                check=0.3,
+                threshold="above 0.5; from 0.3 to 0.5 needs a look",
+                source=OFFICIAL_ADVICE,
+                advice=(
+                    "The model predicts how accessible unseen peaks are.",
+                    "The model predicts accessibility only in part: check the number of peaks and the depth, "
+                    "and whether training stopped early.",
+                    "The model does not predict accessibility: check peaks, depth and the enzyme shift before "
+                    "interpreting anything.",
+                ),
+            )
+        )
+    return results
+
+
+def _log_sum_exp(logits: np.ndarray) -> np.ndarray:
+    largest = logits.max(axis=1, keepdims=True)
+    return largest + np.log(np.exp(logits - largest).sum(axis=1, keepdims=True))
