@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from bpflow.cli.options import positive_int
@@ -15,10 +14,6 @@ if TYPE_CHECKING:
 __all__ = ["Computing", "add_computing", "resolve_computing"]
 
 log = logging.getLogger("bpflow")
-
-# Set before torch is imported: waiting threads sleep instead of spinning. Where other work shares the cores, spinning
-# makes training several times slower.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 class Computing(NamedTuple):
