@@ -139,6 +139,7 @@ rule recovery:
         model="<results>/{sample}/fold_{fold}/models/chrombpnet.safetensors",
         genome="<results>/genome/genome.json",
         sequence="<results>/genome/genome.seq",
+        signal=signal_of,
         peaks="<results>/{sample}/fold_{fold}/regions/chrombpnet_peaks.narrowPeak",
         nonpeaks="<results>/{sample}/fold_{fold}/regions/chrombpnet_nonpeaks.narrowPeak",
         fold="<results>/folds/fold_{fold}.json",
@@ -162,6 +163,7 @@ rule recovery:
         seed=CONFIG["seed"],
     shell:
         "python -m bpflow recovery --model {input.model} --genome {input.genome} --peaks {input.peaks}"
-        " --nonpeaks {input.nonpeaks} --fold {input.fold} --truth {input.truth:q} --seed {params.seed}"
+        " --nonpeaks {input.nonpeaks} --fold {input.fold} --truth {input.truth:q} --signal {input.signal:q}"
+        " --seed {params.seed}"
         " --batch-size {params.batch_size} --device {resources.device} --precision {params.precision} --threads {threads}"
         " --qc {output.qc} > {log} 2>&1"
