@@ -68,6 +68,8 @@ PAGE_RULES = ("qc_report", "full_report")
 
 CHECK_KEYS = ("name", "value", "threshold", "verdict", "source", "advice")
 
+UNREADABLE: tuple[type[Exception], ...] = (*READ_ERRORS, ValueError, OSError)
+
 
 @dataclass(frozen=True)
 class Check:
@@ -198,7 +200,7 @@ class _Reader:
                 frame = pd.read_csv(
                     handle, sep="\t", usecols=lambda name: name in columns, dtype="float64", na_values=["nan", "-"]
                 )
-        except (*READ_ERRORS, ValueError, OSError) as error:
+        except UNREADABLE as error:
             raise InputError(f"cannot be read ({error})", where=str(path), expected=what) from None
         missing = [column for column in columns if column not in frame]
         if missing:
