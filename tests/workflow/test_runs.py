@@ -64,7 +64,9 @@ class Run:
         return json.loads((self.results / name).read_text())
 
     def sample(self, name: str) -> Path:
-        return next(path for path in self.results.iterdir() if (path / "signal").is_dir()) / name
+        """A product of the run's only sample."""
+        (sample,) = [path.parents[1] for path in self.results.glob("*/signal/signal.json")]
+        return sample / name
 
 
 def verdicts(record: dict) -> dict[str, str]:
