@@ -14,12 +14,16 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pandas as pd
 import pyBigWig
+import pysam
 import pytest
 import yaml
 from plans import ROOT, snakemake
+from safetensors.numpy import load_file
 
 from bpflow.regions import centers, read_intervals, read_regions
+from unit import simulated
 
 pytestmark = pytest.mark.slow
 
@@ -151,6 +155,24 @@ class TestDemo:
         assert 'src="http' not in page
         assert (demo.results / "qc.html").stat().st_size > 10_000
 
+    @pytest.mark.system
+    @pytest.mark.skipif(not shutil.which("chromium"), reason="needs chromium: make system-deps")
+    def test_a_browser_draws_the_report(self, demo, tmp_path):
+        options = "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-sync"
+        done = subprocess.run(
+            [
+                *("chromium", *options.split(), "--disable-component-update", f"--user-data-dir={tmp_path}"),
+                *("--virtual-time-budget=10000", "--enable-logging=stderr", "--dump-dom"),
+                (demo.results / "report.html").as_uri(),
+            ],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=120,
+        )
+        assert done.stdout.count('class="main-svg"') > 10
+        assert "CONSOLE" not in done.stderr, done.stderr
+
     def test_snakemakes_own_report_carries_the_page(self, demo):
         demo.snakemake("--report", "run.zip")
         with zipfile.ZipFile(demo.folder / "run.zip") as archive:
@@ -215,6 +237,41 @@ def small_data(tmp_path_factory) -> Path:
         check=True,
     )
     return folder
+
+
+def test_samples_of_every_kind_in_one_run(tmp_path, small_data):
+    """A BAM, a shifted fragment file with given peaks, and a given bigWig with a given bias model."""
+    run = Run(tmp_path, "config/demo/config.yaml", {**QUICK, "data": str(small_data), "samples": "samples.tsv"})
+    sheet = tmp_path / "samples.tsv"
+    header = "sample\tassay\treads\treads_already_shifted\tsignal\tpeaks\tbias_model\n"
+    table = pd.read_csv(small_data / "fragments.tsv.gz", sep="\t", comment="#", header=None).iloc[:, :3]
+    long = table[table[2] - table[1] >= 10]
+    sizes = {record.name: len(record.sequence) for record in pysam.FastxFile(str(small_data / "genome.fa.gz"))}
+    bam = simulated.write_bam(tmp_path / "reads.bam", long.itertuples(index=False, name=None), sizes)
+    shifted = long.assign(**{"start": long[1] + 4, "end": long[2] - 5})[[0, "start", "end"]]
+    shifted.to_csv(tmp_path / "shifted.tsv.gz", sep="\t", header=False, index=False)
+    sheet.write_text(f"{header}from_bam\tATAC\t{bam}\t\t\t\t\n")
+    run.snakemake("train")
+    first = run.results / "from_bam"
+    kept = shutil.copytree(first, tmp_path / "first")
+    sheet.write_text(
+        header
+        + f"from_bam\tATAC\t{bam}\t\t\t\t\n"
+        + f"shifted\tATAC\tshifted.tsv.gz\t+4/-5\t\t{kept}/peaks/peaks.narrowPeak\t\n"
+        + f"given\tATAC\t\t\t{kept}/signal/insertions.bw\t{kept}/peaks/peaks.narrowPeak\t"
+        + f"{kept}/fold_{{fold}}/models/bias.safetensors\n"
+    )
+    run.snakemake("--until", "full_report")
+    signals = [run.results / sample / "signal/insertions.bw" for sample in ("from_bam", "shifted")]
+    assert signals[0].read_bytes() == signals[1].read_bytes()
+    assert not (run.results / "given/signal/insertions.bw").exists()
+    assert not (run.results / "given/fold_0/models/bias.safetensors").exists()
+    # The same signal, peaks, folds and seed give the same model, whichever way they came.
+    models = [run.results / sample / "fold_0/models/chrombpnet.safetensors" for sample in ("from_bam", "given")]
+    weights = [load_file(path) for path in models]
+    assert all(np.array_equal(weights[0][name], weights[1][name]) for name in weights[0])
+    page = (run.results / "report.html").read_text(encoding="utf-8")
+    assert all(f"{sample}" in page for sample in ("from_bam", "shifted", "given"))
 
 
 def kill_all(process: subprocess.Popen) -> None:
