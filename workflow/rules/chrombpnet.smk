@@ -121,10 +121,7 @@ rule train_chrombpnet:
 # Files for the tools that read the official program's.
 rule official_weights:
     input:
-        lambda wildcards: (
-            f"<results>/{wildcards.sample}/fold_{wildcards.fold}"
-            f"/models/{OFFICIAL_WEIGHTS[wildcards.official]}.safetensors"
-        ),
+        model_of_official_name,
     output:
         "<results>/{sample}/fold_{fold}/models/{official}.h5",
     log:

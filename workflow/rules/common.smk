@@ -86,6 +86,11 @@ def bias_model_of(wildcards):
     )
 
 
+def model_of_official_name(wildcards):
+    name = OFFICIAL_WEIGHTS[wildcards.official]
+    return f"{CONFIG['results']}/{wildcards.sample}/fold_{wildcards.fold}/models/{name}.safetensors"
+
+
 def assay_of(wildcards):
     return SAMPLES[wildcards.sample].assay
 
