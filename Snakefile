@@ -36,6 +36,7 @@ rule all:
         "<results>/qc.html",
         "<results>/report.html",
         track_files(),
+        official_files(),
 
 
 # Signal and regions with a first report, before anything is trained.
@@ -63,3 +64,4 @@ rule train:
             fold=FOLDS,
             model=["bias_scaled", "chrombpnet", "chrombpnet_nobias"],
         ),
+        official_files(),

@@ -1,9 +1,13 @@
-"""Model files: weights in safetensors, everything else as JSON in its metadata. No pickles, no time stamps."""
+"""Model files: weights in safetensors, everything else as JSON in its metadata. No pickles, no time stamps.
+
+Models of other programs are loaded as well: official Keras files and MultiMolecule folders.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import safetensors
@@ -12,14 +16,19 @@ import torch
 
 from bpflow import __version__
 from bpflow.errors import InputError
-from bpflow.files import atomic_path, existing
+from bpflow.files import atomic_path, existing, sha256
+from bpflow.formats.keras import is_hdf5, read_keras
+from bpflow.formats.multimolecule import WEIGHTS, read_multimolecule
 from bpflow.models import ProfileModel, build
 
-__all__ = ["FORMAT_VERSION", "Loaded", "load_model", "read_metadata", "save_model"]
+__all__ = ["FORMAT_VERSION", "KERAS_SUFFIXES", "Loaded", "load_model", "model_digest", "read_metadata", "save_model"]
 
 FORMAT_VERSION = 1
 # The only key: the library writes several in random order, and then equal models would differ in bytes.
 KEY = "bpflow"
+KERAS_SUFFIXES = (".h5", ".hdf5")
+# What 'bpflow train' calls the kinds of models that Keras files hold.
+TRAINED_AS = {"bias": "bias", "nobias": "chrombpnet_nobias", "chrombpnet": "chrombpnet"}
 
 
 class Loaded(NamedTuple):
@@ -84,13 +93,46 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def load_model(path: str | os.PathLike[str]) -> Loaded:
-    """Load a model file.
+    """Load a model: a file of bpflow, an official Keras file (.h5) or a MultiMolecule folder.
+
+    Of a Keras file the metadata keep the layout, so that it can be written again as it was.
 
     Raises
     ------
     InputError
-        Not a model of bpflow, of a newer format, or with weights that do not fit its architecture.
+        Not a model, of a newer format, or with weights that do not fit its architecture.
     """
+    path = Path(path)
+    if path.is_dir():
+        model: ProfileModel = read_multimolecule(path)
+        metadata = _foreign_metadata(model, {"model": "chrombpnet", "source": "multimolecule"})
+    elif path.is_file() and (path.suffix in KERAS_SUFFIXES or is_hdf5(path)):
+        model, layout = read_keras(path)
+        origin = {"model": TRAINED_AS[layout.kind], "source": "keras", "keras": layout.as_dict()}
+        metadata = _foreign_metadata(model, origin)
+    else:
+        model, metadata = _load_own(path)
+    if not all(torch.isfinite(tensor).all() for tensor in model.state_dict().values()):
+        raise InputError("weights that are not finite numbers", where=str(path), mend="Train the model again")
+    return Loaded(model, metadata)
+
+
+def model_digest(path: str | os.PathLike[str]) -> str:
+    """SHA-256 of a model file; of a MultiMolecule folder, that of its weights."""
+    path = Path(path)
+    return sha256(path / WEIGHTS if path.is_dir() else path)
+
+
+def _foreign_metadata(model: ProfileModel, origin: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **origin,
+        "format_version": FORMAT_VERSION,
+        "version": __version__,
+        "architecture": model.config.model_dump(),
+    }
+
+
+def _load_own(path: Path) -> Loaded:
     metadata = read_metadata(path)
     model = build(metadata["architecture"])
     tensors = safetensors.torch.load_file(path)
@@ -104,7 +146,5 @@ def load_model(path: str | os.PathLike[str]) -> Loaded:
             expected=f"{expected.get(name, 'no such weight')}",
             mend="The file was changed after it was written: train or download it again",
         )
-    if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
-        raise InputError("weights that are not finite numbers", where=str(path), mend="Train the model again")
     model.load_state_dict(tensors)
     return Loaded(model.eval(), metadata)

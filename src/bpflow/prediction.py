@@ -109,7 +109,7 @@ def _predict_batch(
 ) -> Prediction:
     device = torch.device(device)
     model.to(device).eval()
-    x = one_hot(torch.from_numpy(np.ascontiguousarray(codes)).to(device))
+    x = one_hot(torch.from_numpy(np.ascontiguousarray(codes)).to(device), model.config.channels)
     with autocast(device, precision):
         output = model(x)
     return Prediction(output.profile_logits.cpu().numpy(), output.log_counts.cpu().numpy())

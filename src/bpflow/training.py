@@ -214,7 +214,7 @@ def _step(
     summed = torch.zeros(3, device=device)
     for codes, counts in _pieces(batch, device):
         with autocast(device, precision):
-            output = model(one_hot(codes))
+            output = model(one_hot(codes, model.config.channels))
         of_piece = losses(output, counts, counts_weight)
         (of_piece.total * (len(codes) / size)).backward()
         summed += torch.stack(of_piece).detach() * len(codes)
@@ -231,7 +231,7 @@ def _mean_losses(
     for batch in windows.batches(epoch, recipe.batch_size):
         for codes, counts in _pieces(batch, device):
             with autocast(device, precision):
-                output = model(one_hot(codes))
+                output = model(one_hot(codes, model.config.channels))
             total += torch.stack(losses(output, counts, recipe.counts_loss_weight)) * len(codes)
     loss, profile, counts = (total / len(epoch)).tolist()
     return loss, profile, counts

@@ -17,7 +17,7 @@ FLOORS = {
         *("reads", "shift", "cut_sites", "signal", "regions", "peaks", "folds", "nonpeaks", "selection"),
         *("datasets", "model_regions", "sequences", "backgrounds", "tracks_layout"),
     ],
-    2: ["models", "losses", "metrics"],
+    2: ["models", "losses", "metrics", "formats"],
     3: [
         *("training", "optimiser", "bias_scaling", "checkpoints", "devices"),
         *("prediction", "prediction_file", "predicted_tracks"),

@@ -188,3 +188,25 @@ def test_a_chrombpnet_is_no_bias_model(trained, inputs, genome_json, tmp_path, c
         ),
     )  # fmt: skip
     assert "not a bias model" in message
+
+
+def test_a_bias_model_in_the_official_format_is_scaled_as_ours(trained, inputs, genome_json, tmp_path, capsys):
+    def scale(model):
+        command(
+            "scale-bias", "--model", model, "--genome", genome_json, "--signal", inputs / "signal.bw",
+            "--nonpeaks", inputs / "nonpeaks.narrowPeak", "--fold", inputs / "fold.json",
+            "--output", tmp_path / "scaled.safetensors", "--qc", tmp_path / "scaled.json", "--device", "cpu",
+        )  # fmt: skip
+
+    command("convert", trained / "bias.safetensors", tmp_path / "bias.h5")
+    scale(tmp_path / "bias.h5")
+    ours, theirs = (
+        load_model(path / name).model.state_dict()
+        for path, name in ((trained, "bias_scaled.safetensors"), (tmp_path, "scaled.safetensors"))
+    )
+    assert all((ours[name] == theirs[name]).all() for name in ours)
+    command("convert", tmp_path / "scaled.safetensors", tmp_path / "scaled.h5")
+    assert load_model(tmp_path / "scaled.h5").metadata["model"] == "bias"
+    command("convert", trained / "nobias.safetensors", tmp_path / "nobias.h5")
+    message = refused(capsys, lambda: scale(tmp_path / "nobias.h5"))
+    assert "accessibility without bias" in message

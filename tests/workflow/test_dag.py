@@ -26,6 +26,7 @@ PER_FOLD = {
     "train_bias": 1,
     "scale_bias": 1,
     "train_chrombpnet": 1,
+    "official_weights": 4,
     "predict": 2,
     "evaluate": 2,
     "footprints": 1,
@@ -105,7 +106,7 @@ def test_given_bias_model_is_not_trained(project: Project) -> None:
     project.config["folds"] = {"n": 3, "run": [0, 1]}
     done = project.snakemake("--dry-run")
     text = done.stdout + done.stderr
-    assert job_counts(text) == expected(samples=2, folds=2, train_bias=2)
+    assert job_counts(text) == expected(samples=2, folds=2, train_bias=2, official_weights=14)
     scalings = [line for line in shell_commands(text) if "scale-bias" in line]
     assert sorted(re.findall(r"--model (\S+)", " ".join(scalings))) == [
         "data/models/fold_0.safetensors",
@@ -113,6 +114,19 @@ def test_given_bias_model_is_not_trained(project: Project) -> None:
         "results/B/fold_0/models/bias.safetensors",
         "results/B/fold_1/models/bias.safetensors",
     ]
+
+
+def test_official_files_are_a_choice_and_a_given_bias_model_may_be_one(project: Project) -> None:
+    project.rows = [{**project.rows[0], "bias_model": "{data}/models/bias_{fold}.h5"}]
+    (project.folder / "data/models/bias_0.h5").touch()
+    done = project.snakemake("--dry-run")
+    text = done.stdout + done.stderr
+    assert job_counts(text) == expected(train_bias=0, official_weights=3)
+    commands = shell_commands(text)
+    assert any("scale-bias --model data/models/bias_0.h5" in line for line in commands)
+    assert any("convert results/A/fold_0/models/bias_scaled.safetensors" in line for line in commands)
+    project.config["official_h5"] = False
+    assert project.plan() == expected(train_bias=0, official_weights=0)
 
 
 def test_replicates_have_a_signal_each(project: Project) -> None:
@@ -153,7 +167,8 @@ def test_named_targets(project: Project) -> None:
     assert set(project.plan("qc")) == region_stages | {"resolved_config", "qc_report"}
     bias = project.plan("bias")
     assert set(bias) == (region_stages - {"select_chrombpnet"}) | {"train_bias", "predict", "evaluate"}
-    assert set(project.plan("train")) == region_stages | {"train_bias", "scale_bias", "train_chrombpnet"}
+    training = {"train_bias", "scale_bias", "train_chrombpnet", "official_weights"}
+    assert set(project.plan("train")) == region_stages | training
     assert project.plan("all") == project.plan() == expected()
 
 
@@ -171,6 +186,7 @@ def test_output_tree(project: Project) -> None:
         *(f"{fold}/regions/{name}.narrowPeak" for name in regions),
         *(f"{fold}/regions/{name}.json" for name in ("nonpeaks", "bias_selection", "chrombpnet_selection")),
         *(f"{fold}/models/{name}.safetensors" for name in ("bias", "bias_scaled", "chrombpnet", "chrombpnet_nobias")),
+        *(f"{fold}/models/{name}.h5" for name in ("bias", "bias_model_scaled", "chrombpnet", "chrombpnet_nobias")),
         *(f"{fold}/models/{name}.history.tsv" for name in ("bias", "chrombpnet")),
         *(f"{fold}/models/{name}.json" for name in ("bias", "bias_scaled", "chrombpnet")),
         *(f"{fold}/predictions/{name}.h5" for name in ("bias", "chrombpnet")),

@@ -116,3 +116,25 @@ rule train_chrombpnet:
         " --device {resources.device} --precision {params.precision} {params.allow_cpu} --threads {threads}"
         " --output {output.model} --output-nobias {output.nobias} --history {output.history} --qc {output.qc}"
         " > {log} 2>&1"
+
+
+# Files for the tools that read the official program's.
+rule official_weights:
+    input:
+        model_of_official_name,
+    output:
+        "<results>/{sample}/fold_{fold}/models/{official}.h5",
+    log:
+        "<logs>/official_weights/{sample}.fold_{fold}.{official}.log",
+    benchmark:
+        "<benchmarks>/official_weights/{sample}.fold_{fold}.{official}.tsv"
+    group:
+        "official_weights"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=scaled(2000),
+        runtime=scaled(30),
+    shell:
+        "python -m bpflow convert {input} {output} > {log} 2>&1"

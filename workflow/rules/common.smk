@@ -29,6 +29,14 @@ MODEL, TRAINING = CONFIG["model"], CONFIG["training"]
 # The device is among resources, not params: models that are trained stay as they are where a run moves to a GPU.
 GPU = 0 if CONFIG["device"] == "cpu" else 1
 
+# Models under the names of the official program's files, and under ours.
+OFFICIAL_WEIGHTS = {
+    "bias": "bias",
+    "bias_model_scaled": "bias_scaled",
+    "chrombpnet": "chrombpnet",
+    "chrombpnet_nobias": "chrombpnet_nobias",
+}
+
 # The shell's own strict mode is lost once there is a prefix, so it is repeated here. Commands find the package beside
 # this workflow, whatever the working directory; nothing of it is in params, so that moving the checkout reruns nothing.
 # Without isolated environments, rules run in Snakemake's own if that has the packages, else with what is on PATH.
@@ -58,6 +66,7 @@ wildcard_constraints:
     fold=one_of(map(str, range(CONFIG["folds"]["n"]))),
     model="bias|chrombpnet",
     combine="crossfit|mean",
+    official="|".join(OFFICIAL_WEIGHTS),
 
 
 def scaled(amount):
@@ -75,6 +84,11 @@ def bias_model_of(wildcards):
     return SAMPLES[wildcards.sample].bias_model_for(wildcards.fold) or (
         f"{CONFIG['results']}/{wildcards.sample}/fold_{wildcards.fold}/models/bias.safetensors"
     )
+
+
+def model_of_official_name(wildcards):
+    name = OFFICIAL_WEIGHTS[wildcards.official]
+    return f"{CONFIG['results']}/{wildcards.sample}/fold_{wildcards.fold}/models/{name}.safetensors"
 
 
 def assay_of(wildcards):
@@ -176,6 +190,17 @@ def model_files():
             fold=FOLDS,
             file=["models/bias.json", "models/bias.history.tsv"],
         ),
+    ]
+
+
+def official_files():
+    """Trained models as files of the official program. A bias model from the sheet is there already."""
+    return [
+        f"<results>/{name}/fold_{fold}/models/{official}.h5"
+        for name, sample in SAMPLES.items()
+        for fold in FOLDS
+        for official in (OFFICIAL_WEIGHTS if CONFIG["official_h5"] else ())
+        if official != "bias" or not sample.bias_model
     ]
 
 

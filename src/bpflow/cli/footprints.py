@@ -19,7 +19,7 @@ log = logging.getLogger("bpflow")
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``bpflow footprints``."""
-    parser.add_argument("--model", required=True, metavar="FILE", help="chrombpnet.safetensors")
+    parser.add_argument("--model", required=True, metavar="FILE", help="chrombpnet.safetensors or official .h5")
     add_genome(parser)
     parser.add_argument("--regions", required=True, metavar="BED", help="non-peaks; those of the test split are used")
     parser.add_argument("--fold", required=True, metavar="JSON", help="the fold {train, valid, test}")

@@ -26,7 +26,12 @@ log = logging.getLogger("bpflow")
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``bpflow predict``."""
-    parser.add_argument("--model", required=True, metavar="FILE", help="model of 'bpflow train' (.safetensors)")
+    parser.add_argument(
+        "--model",
+        required=True,
+        metavar="FILE",
+        help="model of 'bpflow train' (.safetensors), official .h5 or MultiMolecule folder",
+    )
     parser.add_argument("--genome", metavar="FILE", help="genome.json or a FASTA; needed with --regions")
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--regions", metavar="BED", help="regions (narrowPeak, or BED: their middle); marked as peaks")
@@ -54,14 +59,13 @@ def run(args: argparse.Namespace) -> None:
             raise InputError(f"--{option} with --sequences", expected="it only with --regions")
     if args.regions and not args.genome:
         raise InputError("--regions without --genome", expected="the genome that the regions are of")
-    from bpflow.checkpoints import load_model
-    from bpflow.files import sha256
+    from bpflow.checkpoints import load_model, model_digest
 
     model, metadata = load_model(args.model)
     computing = resolve_computing(args)
     attributes = {
         "model": Path(args.model).name,
-        "model_sha256": sha256(args.model),
+        "model_sha256": model_digest(args.model),
         "model_kind": metadata["architecture"]["kind"],
         "input_length": model.config.input_length,
         "output_length": model.config.output_length,

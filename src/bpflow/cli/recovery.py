@@ -18,7 +18,7 @@ log = logging.getLogger("bpflow")
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``bpflow recovery``."""
-    parser.add_argument("--model", required=True, metavar="FILE", help="chrombpnet.safetensors")
+    parser.add_argument("--model", required=True, metavar="FILE", help="chrombpnet.safetensors or official .h5")
     add_genome(parser)
     parser.add_argument("--peaks", required=True, metavar="BED", help="peaks; those of the test split are used")
     parser.add_argument("--nonpeaks", required=True, metavar="BED", help="non-peaks; those of the test split are used")

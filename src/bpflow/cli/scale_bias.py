@@ -7,6 +7,7 @@ import logging
 
 from bpflow.cli.model_options import add_computing, resolve_computing
 from bpflow.cli.options import add_genome
+from bpflow.errors import InputError
 
 SUMMARY = (
     "Scale a bias model's counts to a sample's background: adds mean(ln(1 + observed) - predicted) over non-peaks of "
@@ -18,7 +19,7 @@ log = logging.getLogger("bpflow")
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``bpflow scale-bias``."""
-    parser.add_argument("--model", required=True, metavar="FILE", help="bias model (.safetensors)")
+    parser.add_argument("--model", required=True, metavar="FILE", help="bias model (.safetensors or official .h5)")
     add_genome(parser)
     parser.add_argument("--signal", required=True, metavar="BW", help="the sample's bigWig of insertions")
     parser.add_argument("--nonpeaks", required=True, metavar="BED", help="background regions to scale on")
@@ -31,7 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Scale the bias model."""
     from bpflow.bias_scaling import scale_bias
-    from bpflow.checkpoints import load_model, save_model
+    from bpflow.checkpoints import load_model, model_digest, save_model
     from bpflow.files import sha256, stamp, write_json
     from bpflow.folds import read_fold
     from bpflow.genome import Genome
@@ -40,6 +41,13 @@ def run(args: argparse.Namespace) -> None:
     from bpflow.signal import SignalTrack
 
     model, metadata = load_model(args.model)
+    if metadata.get("model") == "chrombpnet_nobias":
+        raise InputError(
+            "a model of accessibility without bias",
+            where=args.model,
+            expected="a bias model",
+            mend="Give the bias model that it was trained with",
+        )
     computing = resolve_computing(args)
     genome = Genome.open(args.genome)
     fold = read_fold(args.fold, genome)
@@ -54,7 +62,7 @@ def run(args: argparse.Namespace) -> None:
         device=computing.device,
         precision=computing.precision,
     )
-    digests = {"model": sha256(args.model), "genome": genome.digest}
+    digests = {"model": model_digest(args.model), "genome": genome.digest}
     digests |= {name: sha256(getattr(args, name)) for name in ("signal", "nonpeaks", "fold")}
     save_model(model.cpu(), args.output, metadata={**metadata, "scaling": {**scaling._asdict(), "inputs": digests}})
     write_json(args.qc, stamp("scale-bias", model="bias", **scaling._asdict(), messages=[]))

@@ -19,7 +19,9 @@ log = logging.getLogger("bpflow")
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``bpflow tracks``."""
-    parser.add_argument("--models", required=True, nargs="+", metavar="FILE", help="chrombpnet.safetensors, one a fold")
+    parser.add_argument(
+        "--models", required=True, nargs="+", metavar="FILE", help="chrombpnet.safetensors or .h5, one a fold"
+    )
     parser.add_argument("--folds", required=True, nargs="+", metavar="JSON", help="the folds, in the models' order")
     add_genome(parser)
     parser.add_argument("--regions", required=True, metavar="BED", help="peaks to write tracks over")

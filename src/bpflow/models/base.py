@@ -27,12 +27,13 @@ class Configuration(BaseModel):
 
 
 class ProfileModel(nn.Module):
-    """A model that predicts an :class:`bpflow.models.outputs.Output` from one-hot sequence (N, 4, input_length).
+    """A model that predicts an :class:`bpflow.models.outputs.Output` from one-hot sequence.
 
     Attributes
     ----------
     config
-        Its sizes: a :class:`Configuration` with ``kind``, ``input_length``, ``output_length`` and ``gigaflops``.
+        Its sizes: a :class:`Configuration` with ``kind``, ``channels``, ``input_length``, ``output_length`` and
+        ``gigaflops``. The input is (N, channels, input_length).
     """
 
     config: Any

@@ -29,6 +29,8 @@ class BPNetConfig(Configuration):
         Channels of the tower and number of dilated layers; layer i has dilation 2^i.
     first_kernel, dilated_kernel, profile_kernel
         Odd kernel widths.
+    n_channel
+        Whether unknown bases have an input channel of their own, after A C G T; else they are columns of zeros.
     """
 
     kind: Literal["bpnet"] = "bpnet"
@@ -39,6 +41,7 @@ class BPNetConfig(Configuration):
     first_kernel: PositiveInt = 21
     dilated_kernel: PositiveInt = 3
     profile_kernel: PositiveInt = 75
+    n_channel: bool = False
 
     def __init__(self, **values: Any) -> None:
         super().__init__(**values)
@@ -63,6 +66,11 @@ class BPNetConfig(Configuration):
             )
 
     @property
+    def channels(self) -> int:
+        """Channels of the input."""
+        return 5 if self.n_channel else 4
+
+    @property
     def lengths(self) -> list[int]:
         """Lengths after the stem and after each dilated layer."""
         return tower_lengths(
@@ -78,7 +86,7 @@ class BPNetConfig(Configuration):
     def gigaflops(self) -> float:
         """Arithmetic of one example's forward pass, in 10^9 operations (a multiply-add counts as two)."""
         first, *dilated = self.lengths
-        stem = 4 * self.first_kernel * self.filters * first
+        stem = self.channels * self.first_kernel * self.filters * first
         layers = self.dilated_kernel * self.filters**2 * sum(dilated)
         profile = self.profile_kernel * self.filters * self.output_length
         return 2e-9 * (stem + layers + profile)
@@ -99,7 +107,11 @@ class BPNet(ProfileModel):
         super().__init__()
         self.config = config
         self.tower = Tower(
-            config.filters, config.layers, first_kernel=config.first_kernel, dilated_kernel=config.dilated_kernel
+            config.filters,
+            config.layers,
+            channels=config.channels,
+            first_kernel=config.first_kernel,
+            dilated_kernel=config.dilated_kernel,
         )
         self.profile = Convolution(config.filters, 1, config.profile_kernel)
         self.counts = nn.Linear(config.filters, 1)
@@ -113,7 +125,7 @@ class BPNet(ProfileModel):
                 nn.init.zeros_(module.bias)
 
     def forward(self, one_hot: Tensor) -> Output:
-        """Predict from (N, 4, input_length): profile logits (N, output_length) and log counts (N,)."""
+        """Predict from (N, channels, input_length): profile logits (N, output_length) and log counts (N,)."""
         self._check_shape(one_hot)
         h = self.tower(one_hot)
         # Cropping before the profile convolution gives the same numbers as after it, for less work.
@@ -126,11 +138,11 @@ class BPNet(ProfileModel):
         return Output(logits.float(), log_counts)
 
     def _check_shape(self, one_hot: Tensor) -> None:
-        if one_hot.dim() != 3 or tuple(one_hot.shape[1:]) != (4, self.config.input_length):
+        if one_hot.dim() != 3 or tuple(one_hot.shape[1:]) != (self.config.channels, self.config.input_length):
             raise InputError(
                 f"input of shape {tuple(one_hot.shape)}",
                 where="BPNet",
-                expected=f"(N, 4, {self.config.input_length})",
+                expected=f"(N, {self.config.channels}, {self.config.input_length})",
             )
 
 

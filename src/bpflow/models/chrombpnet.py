@@ -24,15 +24,20 @@ class ChromBPNetConfig(Configuration):
 
     def __init__(self, **values: Any) -> None:
         super().__init__(**values)
-        for key in ("input_length", "output_length"):
+        for key in ("input_length", "output_length", "n_channel"):
             of_accessibility, of_bias = getattr(self.accessibility, key), getattr(self.bias, key)
             if of_accessibility != of_bias:
                 raise InputError(
                     f"{key} is {of_bias} for the bias model and {of_accessibility} for the accessibility model",
                     where="ChromBPNet",
                     expected="the same for both",
-                    mend="Train the bias model with the lengths of the ChromBPNet",
+                    mend="Train the bias model with the input and output of the ChromBPNet",
                 )
+
+    @property
+    def channels(self) -> int:
+        """Channels of the input."""
+        return self.accessibility.channels
 
     @property
     def input_length(self) -> int:
@@ -82,7 +87,7 @@ class ChromBPNet(ProfileModel):
         return self
 
     def forward(self, one_hot: Tensor) -> Output:
-        """Predict what is observed, bias included, from (N, 4, input_length)."""
+        """Predict what is observed, bias included, from (N, channels, input_length)."""
         return self.parts(one_hot).with_bias
 
     def parts(self, one_hot: Tensor) -> Parts:

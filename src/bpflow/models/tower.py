@@ -29,13 +29,17 @@ class Tower(nn.Module):
         Channels of every layer.
     layers
         Number D of dilated layers.
+    channels
+        Channels of the input.
     first_kernel, dilated_kernel
         Odd kernel widths.
     """
 
-    def __init__(self, filters: int, layers: int, *, first_kernel: int = 21, dilated_kernel: int = 3) -> None:
+    def __init__(
+        self, filters: int, layers: int, *, channels: int = 4, first_kernel: int = 21, dilated_kernel: int = 3
+    ) -> None:
         super().__init__()
-        self.stem = Convolution(4, filters, first_kernel)
+        self.stem = Convolution(channels, filters, first_kernel)
         self.dilated = nn.ModuleList(
             Convolution(filters, filters, dilated_kernel, dilation=2**layer) for layer in range(1, layers + 1)
         )
@@ -43,7 +47,7 @@ class Tower(nn.Module):
         self.activations = nn.ModuleList(nn.ReLU() for _ in range(layers + 1))
 
     def forward(self, one_hot: Tensor) -> Tensor:
-        """(N, 4, L) to (N, filters, length of the last layer)."""
+        """(N, channels, L) to (N, filters, length of the last layer)."""
         if not torch.is_grad_enabled() or self.training:
             return self._fused(one_hot)
         h = self.activations[0](self.stem(one_hot))

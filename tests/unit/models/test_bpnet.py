@@ -122,6 +122,24 @@ def test_wrong_input_shape_is_refused():
         BPNet(BPNetConfig(**SMALL))(sequences(1, 302))
 
 
+def test_an_n_channel_adds_to_what_four_channels_say():
+    four = BPNet(BPNetConfig(**SMALL), torch.Generator().manual_seed(1)).eval()
+    five = BPNet(BPNetConfig(**SMALL, n_channel=True), torch.Generator().manual_seed(2)).eval()
+    assert four.config.channels == 4
+    assert five.config.channels == 5
+    weights = four.state_dict()
+    assert set(weights) == set(five.state_dict())
+    of_n = five.state_dict()["tower.stem.weight"][:, 4:]
+    weights["tower.stem.weight"] = torch.cat([weights["tower.stem.weight"], of_n], dim=1)
+    five.load_state_dict(weights)
+    codes = torch.randint(0, 4, (2, 300), dtype=torch.uint8, generator=torch.Generator().manual_seed(7))
+    torch.testing.assert_close(five(one_hot(codes, 5)), four(one_hot(codes)))
+    codes[:, 150] = 4
+    assert not torch.allclose(five(one_hot(codes, 5)).profile_logits, four(one_hot(codes)).profile_logits)
+    with pytest.raises(InputError, match=r"\(N, 5, 300\)"):
+        five(one_hot(codes))
+
+
 def test_registry_builds_by_kind_and_refuses_others():
     model = build({"kind": "bpnet", **SMALL})
     assert model.config == BPNetConfig(**SMALL)

@@ -77,6 +77,14 @@ def test_rebuilds_from_its_configuration():
     again.load_state_dict(model.state_dict())
 
 
+def test_parts_of_different_channels_are_refused():
+    with pytest.raises(InputError, match="n_channel is True for the bias"):
+        ChromBPNet(
+            BPNet(BPNetConfig(**LENGTHS, filters=4, layers=2)),
+            BPNet(BPNetConfig(**LENGTHS, filters=4, layers=2, n_channel=True)),
+        )
+
+
 def test_parts_of_different_lengths_are_refused():
     with pytest.raises(InputError, match="output_length"):
         ChromBPNet(

@@ -1,0 +1,1 @@
+"""Weights of other programs: official Keras files (`keras`) and MultiMolecule folders (`multimolecule`)."""

@@ -1,0 +1,393 @@
+"""Official Keras HDF5 files of bias, nobias and combined ChromBPNet models, read and written without Keras.
+
+Weights are datasets below ``model_weights``; what a file's ``model_config`` says is parsed as JSON for the window
+lengths and otherwise kept as text. The official combined file's configuration holds marshalled Python code (its Lambda
+layer): nothing here ever runs or decodes it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+import h5py
+import numpy as np
+import torch
+from torch import Tensor
+
+from bpflow.errors import InputError
+from bpflow.files import atomic_path, existing
+from bpflow.formats.keras_names import (
+    PARTS,
+    TOWERS,
+    TRUNK,
+    TowerNames,
+    combined_configuration,
+    tower_configuration,
+)
+from bpflow.models import BPNet, BPNetConfig, ChromBPNet
+
+__all__ = ["KINDS", "KerasModel", "Layout", "is_hdf5", "official_layout", "read_keras", "write_keras"]
+
+KINDS = ("bias", "nobias", "chrombpnet")
+WEIGHTS = "model_weights"
+KERAS_VERSION = "2.8.0"
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
+DATASETS = {"weight": "kernel:0", "bias": "bias:0"}
+
+Path = str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where a file keeps what: all that is needed to write it again with other weights. JSON can hold it.
+
+    Attributes
+    ----------
+    kind
+        One of `KINDS`.
+    layers
+        Keras's layers in their order, each with the names of its weights.
+    weights
+        Place below ``model_weights`` of each parameter, by the parameter's name in our model.
+    model_config
+        Keras's configuration of the model; one that was read stays untouched.
+    """
+
+    kind: str
+    layers: dict[str, list[str]]
+    weights: dict[str, str]
+    model_config: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return asdict(self)
+
+
+class KerasModel(NamedTuple):
+    """A model in evaluation mode, and the layout of the file that it came from."""
+
+    model: BPNet | ChromBPNet
+    layout: Layout
+
+
+def is_hdf5(path: Path) -> bool:
+    """Tell HDF5 files by their first bytes."""
+    with open(path, "rb") as handle:
+        return handle.read(len(SIGNATURE)) == SIGNATURE
+
+
+def read_keras(path: Path) -> KerasModel:
+    """Read a bias, nobias or combined model that the official program wrote.
+
+    Sizes follow from the weights' shapes, window lengths from ``model_config``. Older names are accepted: ``logcounts``
+    for the last layer, heads with and without the prefix of their tower.
+
+    Raises
+    ------
+    InputError
+        No HDF5 file, a damaged one, one of another kind, a layer that is missing or of a shape that does not fit.
+    """
+    with _opened(path) as handle:
+        if not isinstance(handle.get(WEIGHTS), h5py.Group):
+            raise InputError(
+                f"an HDF5 file without the group {WEIGHTS}", where=str(path), expected="a model saved by Keras"
+            )
+        top = handle[WEIGHTS]
+        found = _find_towers(top, path)
+        if "model_config" not in handle.attrs:
+            raise InputError(
+                "no model_config, so that the window lengths are unknown",
+                where=str(path),
+                expected="a whole model as Keras saves it, not its weights alone",
+            )
+        text = _text(handle.attrs["model_config"])
+        towers = {
+            part: _Tower(top, kind, group, path).read(_configured_layers(text, group, path))
+            for part, (kind, group) in found.items()
+        }
+        places = {
+            f"{part}.{name}" if part else name: place
+            for part, tower in towers.items()
+            for name, place in tower.places.items()
+        }
+        layers = _layers(top, places)
+    if "" in towers:
+        return KerasModel(towers[""].model.eval(), Layout(found[""][0], layers, places, text))
+    model = ChromBPNet(towers["accessibility"].model, towers["bias"].model)
+    return KerasModel(model.eval(), Layout("chrombpnet", layers, places, text))
+
+
+def write_keras(model: BPNet | ChromBPNet, path: Path, *, kind: str, layout: Layout | None = None) -> None:
+    """Write a model as the official program lays it out; Keras 2.8 loads it.
+
+    An official combined file joins the log counts in a Lambda layer of marshalled code, which only the version of
+    Python that wrote it can load. Where `layout` carries it along from an official file it is written as it was, else
+    the layer of that name is Keras's own wrapper of ``math.reduce_logsumexp``, which holds no code.
+    Nothing of an optimiser is written.
+
+    Parameters
+    ----------
+    model
+        A model with four input channels, which is all that official files have.
+    path
+        The ``.h5`` to write, atomically; the same model and layout give the same bytes.
+    kind
+        One of `KINDS`; decides the names of layers.
+    layout
+        That of the file to follow, of a model of the same sizes; else the official program's.
+    """
+    if isinstance(model, ChromBPNet) != (kind == "chrombpnet"):
+        found = "a ChromBPNet" if isinstance(model, ChromBPNet) else "a model of one tower"
+        raise InputError(
+            f"{found} as a {kind} file", where=str(path), expected="chrombpnet for both parts, bias or nobias for one"
+        )
+    if model.config.channels != 4:
+        raise InputError("a model with an N channel", where=str(path), expected="four channels, as official files have")
+    layout = layout or official_layout(model, kind)
+    parameters = model.state_dict()
+    if layout.kind != kind or set(layout.weights) != set(parameters):
+        raise InputError(
+            f"the layout of a {layout.kind} file with {len(layout.weights)} weights",
+            where=str(path),
+            expected=f"that of a {kind} file with {len(parameters)}",
+        )
+    with atomic_path(path) as temporary, h5py.File(temporary, "w") as handle:
+        # Text is Unicode here and bytes below model_weights: so Keras writes it.
+        handle.attrs["backend"], handle.attrs["keras_version"] = "tensorflow", KERAS_VERSION
+        handle.attrs["model_config"] = layout.model_config.encode()
+        top = handle.create_group(WEIGHTS)
+        top.attrs["layer_names"] = [name.encode() for name in layout.layers]
+        top.attrs["backend"], top.attrs["keras_version"] = b"tensorflow", KERAS_VERSION.encode()
+        for name, weights in {**layout.layers, "top_level_model_weights": []}.items():
+            top.create_group(name).attrs["weight_names"] = [weight.encode() for weight in weights]
+        for name, place in layout.weights.items():
+            top[place] = _to_keras(parameters[name])
+
+
+def official_layout(model: BPNet | ChromBPNet, kind: str) -> Layout:
+    """The layout that the official program gives to a new model, without marshalled code if it is combined."""
+    if isinstance(model, BPNet):
+        weights = _official_weights(model, TOWERS[kind])
+        layers: dict[str, list[str]] = {name: [] for name in TOWERS[kind].layers(model.config.layers)}
+        for weight in weights.values():
+            layers[weight.split("/")[0]].append(weight)
+        places = {name: f"{weight.split('/')[0]}/{weight}" for name, weight in weights.items()}
+        return Layout(kind, layers, places, tower_configuration(model.config, TOWERS[kind]))
+    layers, places = {"sequence": []}, {}
+    for part, tower_kind, group in PARTS:
+        weights = _official_weights(getattr(model, part), TOWERS[tower_kind])
+        layers[group] = list(weights.values())
+        places |= {f"{part}.{name}": f"{group}/{weight}" for name, weight in weights.items()}
+    layers |= {name: [] for name in ("concatenate", "logits_profile_predictions", "logcount_predictions")}
+    return Layout(kind, layers, places, combined_configuration(model.config))
+
+
+class _Tower:
+    """One tower of an open file.
+
+    Attributes
+    ----------
+    model
+        The tower, once read.
+    places
+        Place below ``model_weights`` of each of its parameters.
+    """
+
+    model: BPNet
+
+    def __init__(self, top: h5py.Group, kind: str, group: str, path: Path) -> None:
+        self.names, self.group, self.path = TOWERS[kind], group, str(path)
+        self.where = f"{path}, {WEIGHTS}/{group}" if group else f"{path}, {WEIGHTS}"
+        inside = top[group] if group else top
+        numbers = [match[2] for name in inside if (match := TRUNK.fullmatch(name))]
+        self.layers = max((int(number) for number in numbers if number != "1st_"), default=1)
+        modules: dict[str, tuple[str, ...]] = {"tower.stem": (self.names.stem,)}
+        modules |= {f"tower.dilated.{i}": (self.names.dilated(i + 1),) for i in range(self.layers)}
+        modules["profile"] = _spellings(self.names, "prof_out_precrop")
+        modules["counts"] = (*_spellings(self.names, "logcount_predictions"), *_spellings(self.names, "logcounts"))
+        self.places: dict[str, str] = {}
+        for module, spellings in modules.items():
+            place = self._locate(inside, spellings)
+            for name, dataset in DATASETS.items():
+                self.places[f"{module}.{name}"] = "/".join(part for part in (group, place, dataset) if part)
+        self.arrays = {name: self._array(top[place], place) for name, place in self.places.items()}
+
+    def read(self, configured: Sequence[Mapping[str, Any]]) -> _Tower:
+        """Make the model; `configured` are the tower's layers in Keras's configuration."""
+        config = self._config(configured)
+        self.model = BPNet(config)
+        for name, parameter in self.model.named_parameters():
+            expected, found = tuple(reversed(parameter.shape)), self.arrays[name].shape
+            if found != expected:
+                raise self._wrong_shape(name, f"{expected}, which fits the other layers")
+        self.model.load_state_dict({name: _from_keras(array) for name, array in self.arrays.items()})
+        return self
+
+    def _locate(self, inside: h5py.Group, spellings: Sequence[str]) -> str:
+        """Where a layer's datasets are: below its name twice in a model, once in a model within a model."""
+        for name in spellings:
+            for place in (f"{name}/{name}", name):
+                if all(f"{place}/{dataset}" in inside for dataset in DATASETS.values()):
+                    return place
+        raise InputError(
+            f"no layer {spellings[0]} with a kernel and a bias",
+            where=self.where,
+            expected="all layers of an official model",
+            mend="Copy or download the file again",
+        )
+
+    def _array(self, dataset: h5py.Dataset, place: str) -> np.ndarray:
+        if not isinstance(dataset, h5py.Dataset) or dataset.dtype.kind != "f":
+            raise InputError(f"{place} holds no floating-point numbers", where=self.where, expected="weights")
+        return np.asarray(dataset, dtype=np.float32)
+
+    def _wrong_shape(self, name: str, expected: str) -> InputError:
+        return InputError(
+            f"{self.places[name]} is of shape {self.arrays[name].shape}", where=self.path, expected=expected
+        )
+
+    def _config(self, configured: Sequence[Mapping[str, Any]]) -> BPNetConfig:
+        kernels = {name: f"{name}.weight" for name in ("tower.stem", "tower.dilated.0", "profile")}
+        for name, weight in kernels.items():
+            channels = "4" if name == "tower.stem" else "filters"
+            shape = self.arrays[weight].shape
+            if len(shape) != 3 or (name == "tower.stem" and shape[1] != 4):
+                raise self._wrong_shape(weight, f"(width, {channels}, filters)")
+        first, dilated, profile = (self.arrays[weight].shape[0] for weight in kernels.values())
+        lost = (first - 1) + (dilated - 1) * (2 ** (self.layers + 1) - 2) + (profile - 1)
+        input_length, cropped = self._lengths(configured)
+        return BPNetConfig(
+            input_length=input_length,
+            output_length=input_length - lost - cropped,
+            filters=self.arrays[kernels["tower.stem"]].shape[2],
+            layers=self.layers,
+            first_kernel=first,
+            dilated_kernel=dilated,
+            profile_kernel=profile,
+        )
+
+    def _lengths(self, configured: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
+        """Input length, and bases that are cropped from the profile; sees that dilations are the official ones."""
+        try:
+            layers = {layer["config"]["name"]: layer for layer in configured}
+            (input_length,) = (
+                layer["config"]["batch_input_shape"][1] for layer in configured if layer["class_name"] == "InputLayer"
+            )
+            rates = [layers[self.names.dilated(i)]["config"]["dilation_rate"] for i in range(1, self.layers + 1)]
+            profile = next(name for name in _spellings(self.names, "prof_out_precrop") if name in layers)
+            cropped = sum(
+                sum(layer["config"]["cropping"])
+                for layer in configured
+                if layer["class_name"] == "Cropping1D" and layer["inbound_nodes"][0][0][0] == profile
+            )
+        except (KeyError, IndexError, StopIteration, TypeError, ValueError) as error:
+            raise _foreign_configuration(self.path, error) from None
+        if not isinstance(input_length, int):
+            raise InputError(f"an input of length {input_length}", where=self.path, expected="a fixed length")
+        for layer, rate in enumerate(rates, start=1):
+            if rate != [2**layer]:
+                raise InputError(
+                    f"dilation {rate} in {self.names.dilated(layer)}", where=self.path, expected=f"[{2**layer}]"
+                )
+        return input_length, cropped
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[h5py.File]:
+    existing(path, "a Keras model (.h5)")
+    try:
+        with h5py.File(path, "r") as handle:
+            yield handle
+    except (OSError, RuntimeError) as error:
+        raise InputError(
+            f"not an HDF5 file, or a damaged one ({error})",
+            where=str(path),
+            expected="a model saved by Keras (.h5)",
+            mend="Copy or download it again",
+        ) from None
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8", errors="replace") if isinstance(value, bytes) else str(value)
+
+
+def _prefixes(group: Any) -> set[str]:
+    if not isinstance(group, h5py.Group):
+        return set()
+    return {match[1] for name in group if (match := TRUNK.fullmatch(name))}
+
+
+def _find_towers(top: h5py.Group, path: Path) -> dict[str, tuple[str, str]]:
+    """Kind and group of each tower, by its name in our model; the name is empty for a model of one tower."""
+    kinds = {names.prefix: kind for kind, names in TOWERS.items()}
+    own = _prefixes(top)
+    if len(own) == 1:
+        return {"": (kinds[own.pop()], "")}
+    nested = {kinds[prefix]: name for name in top for prefix in _prefixes(top[name])}
+    if not own and nested:
+        for part, kind, _ in PARTS:
+            if kind not in nested:
+                raise InputError(f"no {part} model among {', '.join(top)}", where=str(path), expected="both parts")
+        return {part: (kind, nested[kind]) for part, kind, _ in PARTS}
+    raise InputError(
+        f"a model with the layers {', '.join(list(top)[:4]) or 'none'}",
+        where=str(path),
+        expected="a bias, nobias or combined model of the official chrombpnet (bpnet_1st_conv and so on)",
+    )
+
+
+def _configured_layers(text: str, group: str, path: Path) -> Sequence[Mapping[str, Any]]:
+    """The layers of a tower in Keras's configuration."""
+    try:
+        layers = json.loads(text)["config"]["layers"]
+        if not group:
+            return layers
+        return next(layer["config"]["layers"] for layer in layers if layer["config"]["name"] == group)
+    except (ValueError, TypeError, KeyError, StopIteration) as error:
+        raise _foreign_configuration(path, error) from None
+
+
+def _foreign_configuration(path: Path, error: Exception) -> InputError:
+    return InputError(
+        f"its model_config does not fit its weights ({type(error).__name__}: {error})",
+        where=str(path),
+        expected="that of a model of the official chrombpnet",
+    )
+
+
+def _spellings(names: TowerNames, head: str) -> tuple[str, ...]:
+    """Names that a layer of the heads has had, the usual one first."""
+    prefixes = (names.heads, f"{names.prefix}bpnet_", names.prefix, "")
+    return tuple(dict.fromkeys(f"{prefix}{head}" for prefix in prefixes))
+
+
+def _layers(top: h5py.Group, places: Mapping[str, str]) -> dict[str, list[str]]:
+    """Layers in Keras's order, with the names of their weights."""
+    weights: dict[str, list[str]] = {}
+    for place in places.values():
+        layer, name = place.split("/", 1)
+        weights.setdefault(layer, []).append(name)
+    order = [_text(name) for name in top.attrs.get("layer_names", [])]
+    return {name: weights.get(name, []) for name in dict.fromkeys([*order, *weights])}
+
+
+def _official_weights(model: BPNet, names: TowerNames) -> dict[str, str]:
+    """Keras's name of each parameter, in Keras's order."""
+    modules = {"tower.stem": names.stem}
+    modules |= {f"tower.dilated.{i}": names.dilated(i + 1) for i in range(model.config.layers)}
+    modules |= {"profile": names.head("prof_out_precrop"), "counts": names.head("logcount_predictions")}
+    return {f"{module}.{own}": f"{layer}/{its}" for module, layer in modules.items() for own, its in DATASETS.items()}
+
+
+def _from_keras(array: np.ndarray) -> Tensor:
+    """Kernels (k, in, out) to (out, in, k), a Dense layer's (in, out) to (out, in): axes in reverse order."""
+    return torch.from_numpy(np.ascontiguousarray(array.T))
+
+
+def _to_keras(tensor: Tensor) -> np.ndarray:
+    return np.ascontiguousarray(tensor.detach().cpu().float().numpy().T)
