@@ -10,6 +10,7 @@ import json
 import re
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pyBigWig
 import pytest
@@ -17,6 +18,8 @@ import torch
 from safetensors.numpy import save_file
 
 from bpflow.cli import main
+from bpflow.formats.keras import write_keras
+from bpflow.models import BPNet, BPNetConfig
 from bpflow.regions import from_centers, write_regions
 from bpflow.signal import write_bigwig
 from unit import simulated
@@ -112,6 +115,18 @@ def kit(tmp_path, genome_json, fragment_file):
 def foreign_model(kit):
     save_file({"weight": np.zeros(3, np.float32)}, kit.folder / "foreign.safetensors")
     return str(kit.folder / "foreign.safetensors")
+
+
+def keras_file(kit):
+    model = BPNet(BPNetConfig(input_length=300, output_length=100, filters=4, layers=2))
+    write_keras(model, kit.folder / "model.h5", kind="bias")
+    return kit.folder / "model.h5"
+
+
+def other_hdf5(kit):
+    with h5py.File(kit.folder / "other.h5", "w") as handle:
+        handle["x"] = 1
+    return str(kit.folder / "other.h5")
 
 
 def absent_device():
@@ -307,6 +322,26 @@ MISTAKES = {
     "a model that is text": (
         lambda k: k.predict(k.text("m.safetensors", "x"), "--regions", k.regions()),
         r"m\.safetensors",
+    ),
+    "an .h5 that is text": (
+        lambda k: k.predict(k.text("m.h5", "x"), "--regions", k.regions()),
+        r"m\.h5: not an HDF5 file",
+    ),
+    "an .h5 that is cut short": (
+        lambda k: k.predict(k.cut_short(keras_file(k), "cut.h5"), "--regions", k.regions()),
+        r"cut\.h5: not an HDF5 file, or a damaged one",
+    ),
+    "an .h5 of something else": (
+        lambda k: k.predict(other_hdf5(k), "--regions", k.regions()),
+        r"other\.h5: an HDF5 file without the group model_weights",
+    ),
+    "a folder that is no model": (
+        lambda k: k.predict(str(k.folder), "--regions", k.regions()),
+        r"config\.json: no such file",
+    ),
+    "a conversion to something else": (
+        lambda k: ["convert", str(keras_file(k)), k.out("m.onnx")],
+        r"the suffix '\.onnx'. Expected \.safetensors, or \.h5",
     ),
     "a command that is none": (lambda k: ["predikt"], "invalid choice: 'predikt'"),
 }
