@@ -24,7 +24,8 @@ from bpflow.shift import (
     cut_site_pwm,
     estimate_shift,
     load_references,
-    log_odds,
+    sample_log_odds,
+    score,
 )
 from bpflow.signal import SignalTrack, write_bigwig
 
@@ -46,6 +47,8 @@ DEFAULT_FILTER = ReadFilter()
 BUFFERED_ENDS = 1 << 25
 # A track whose values often repeat from base to base is read coverage, not single-base cut sites.
 COVERAGE_SHARE = 0.5
+# Below this correlation with every reference, a given track was probably made with another shift.
+LEAST_RESEMBLANCE = 0.5
 
 
 @dataclass(frozen=True)
@@ -185,14 +188,14 @@ def check_bigwig(signal: str | os.PathLike[str], assay: str, genome: Genome, *, 
         )
     total = SiteCounts(positions, array[positions].astype(np.int64))
     messages = []
-    estimate = _estimate_given(genome, total, assay)
-    if estimate is not None and estimate < 0.5:
+    resemblance = _resemblance(genome, total, assay)
+    if resemblance is not None and resemblance < LEAST_RESEMBLANCE:
         messages.append(
             f"The cut-site PWM of the given bigWig resembles the {assay} reference little "
-            f"(r {estimate:.2f} at {OUTPUT_SHIFT[assay]}): check the shift that it was made with."
+            f"(r {resemblance:.2f} at {OUTPUT_SHIFT[assay]}): check the shift that it was made with."
         )
     record = _signal_record(genome, total, assay, given=True, seed=None, files=[], messages=messages)
-    record["reference_r"] = estimate
+    record["reference_r"] = resemblance
     record["path"], record["sha256"] = str(signal), sha256(signal)
     write_json(qc, record)
     for message in messages:
@@ -366,16 +369,9 @@ def _flank_composition(genome: Genome, total: SiteCounts) -> np.ndarray:
     return np.concatenate([frequencies[:PWM_REACH], frequencies[-PWM_REACH:]]).mean(axis=0)
 
 
-def _estimate_given(genome: Genome, total: SiteCounts, assay: str) -> float | None:
-    """Correlation of a given track's PWM with the references laid where the output convention puts them."""
+def _resemblance(genome: Genome, total: SiteCounts, assay: str) -> float | None:
+    """Correlation of a track's PWM with the best reference, laid where the output convention puts the sites."""
     if len(total.positions) < MIN_SITES:
         return None
-    frequencies, _ = cut_site_pwm(genome, total.positions, np.ones(len(total.positions)), before=60, after=60)
-    sample = log_odds(frequencies, np.concatenate([frequencies[:30], frequencies[-30:]]).mean(axis=0))
-    best = []
-    for reference in load_references(assay):
-        rows = np.asarray(reference["log_odds"])
-        start = 60 + reference["first"] - OUTPUT_SHIFT[assay].plus
-        both = (rows, sample[start : start + len(rows)])
-        best.append(float(np.corrcoef(both[0].ravel(), both[1].ravel())[0, 1]))
-    return max(best)
+    sample, _ = sample_log_odds(genome, total, np.random.default_rng(0), reverse=False)
+    return max(score(sample, reference, OUTPUT_SHIFT[assay].plus) for reference in load_references(assay))

@@ -35,6 +35,7 @@ __all__ = [
     "log_odds",
     "parse_shift",
     "sample_log_odds",
+    "score",
 ]
 
 ASSAYS = ("ATAC", "DNASE")
@@ -197,7 +198,7 @@ def estimate_shift(
     by_strand, used, votes = {}, {}, []
     for strand, sites in (("+", plus), ("-", minus)):
         sample, used["plus" if strand == "+" else "minus"] = sample_log_odds(genome, sites, rng, reverse=strand == "-")
-        scores = np.array([[_score(sample, ref, int(shift)) for shift in candidates] for ref in references])
+        scores = np.array([[score(sample, ref, int(shift)) for shift in candidates] for ref in references])
         by_strand[strand] = scores.mean(axis=0)
         for reference, row in zip(references, scores, strict=True):
             votes.append({"reference": reference["name"], "strand": strand, **_vote(row, candidates, strand)})
@@ -248,8 +249,8 @@ def sample_log_odds(
     return log_odds(frequencies, frequencies[flanks].mean(axis=0)), used
 
 
-def _score(sample: np.ndarray, reference: dict[str, Any], shift: int) -> float:
-    """Correlation of a reference with the sample, if its reads were shifted by `shift` along the read."""
+def score(sample: np.ndarray, reference: dict[str, Any], shift: int) -> float:
+    """Correlation of a reference with a sample of :func:`sample_log_odds` whose reads were shifted by `shift`."""
     rows = np.asarray(reference["log_odds"])
     start = FLANK[1] + reference["first"] - shift
     window = sample[start : start + len(rows)]
