@@ -162,7 +162,8 @@ class TestDemo:
         done = subprocess.run(
             [
                 *("chromium", *options.split(), "--disable-component-update", f"--user-data-dir={tmp_path}"),
-                *("--virtual-time-budget=10000", "--enable-logging=stderr", "--dump-dom"),
+                # Figures are drawn as they come into view: a window as tall as the page shows them all.
+                *("--virtual-time-budget=10000", "--window-size=1300,20000", "--enable-logging=stderr", "--dump-dom"),
                 (demo.results / "report.html").as_uri(),
             ],
             capture_output=True,
