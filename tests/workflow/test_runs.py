@@ -19,10 +19,12 @@ import pyBigWig
 import pysam
 import pytest
 import yaml
+from PIL import Image
 from plans import ROOT, snakemake
 from safetensors.numpy import load_file
 
 from bpflow.regions import centers, read_intervals, read_regions
+from bpflow.report.palette import ROLES
 from unit import simulated
 
 pytestmark = pytest.mark.slow
@@ -159,20 +161,24 @@ class TestDemo:
     @pytest.mark.skipif(not shutil.which("chromium"), reason="needs chromium: make system-deps")
     def test_a_browser_draws_the_report(self, demo, tmp_path):
         options = "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-sync"
+        shot = tmp_path / "report.png"
         done = subprocess.run(
             [
-                *("chromium", *options.split(), "--disable-component-update", f"--user-data-dir={tmp_path}"),
-                # Figures are drawn as they come into view: a window as tall as the page shows them all.
-                *("--virtual-time-budget=10000", "--window-size=1300,20000", "--enable-logging=stderr", "--dump-dom"),
-                (demo.results / "report.html").as_uri(),
+                *("chromium", *options.split(), "--disable-component-update", f"--user-data-dir={tmp_path}/browser"),
+                *("--virtual-time-budget=10000", "--window-size=1300,9000", "--enable-logging=stderr"),
+                *(f"--screenshot={shot}", (demo.results / "report.html").as_uri()),
             ],
             capture_output=True,
             text=True,
             check=True,
             timeout=120,
         )
-        assert done.stdout.count('class="main-svg"') > 10
         assert "CONSOLE" not in done.stderr, done.stderr
+        pixels = np.asarray(Image.open(shot).convert("RGB")).reshape(-1, 3)
+        for role in ("train", "valid", "peaks"):
+            # Only the lines of figures and of their keys have these colours.
+            colour = [int(ROLES[role].light[i : i + 2], 16) for i in (1, 3, 5)]
+            assert (pixels == colour).all(axis=1).sum() > 500, role
 
     def test_snakemakes_own_report_carries_the_page(self, demo):
         demo.snakemake("--report", "run.zip")
