@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from bpflow import __version__
+from bpflow.cli.options import HelpFormatter
 from bpflow.errors import BpflowError
 
 __all__ = ["COMMANDS", "main"]
@@ -45,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     command = argparse.ArgumentParser(
         prog=f"bpflow {arguments[0]}",
         description=module.SUMMARY,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     module.configure(command)
     parsed = command.parse_args(arguments[1:])

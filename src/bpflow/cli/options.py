@@ -5,7 +5,24 @@ from __future__ import annotations
 import argparse
 import math
 
-__all__ = ["add_genome", "add_seed", "even_length", "fraction", "non_negative_int", "positive_float", "positive_int"]
+__all__ = [
+    "HelpFormatter",
+    "add_genome",
+    "add_seed",
+    "even_length",
+    "fraction",
+    "non_negative_int",
+    "positive_float",
+    "positive_int",
+]
+
+
+class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Help that states defaults, where there are any."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        none = action.default is None or action.default is False or action.default == []
+        return action.help if none else super()._get_help_string(action)
 
 
 def add_genome(parser: argparse.ArgumentParser) -> None:

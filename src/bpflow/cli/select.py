@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import argparse
 
-from bpflow.cli.options import add_genome, add_seed, even_length, fraction, non_negative_int, positive_float
+from bpflow.cli.options import (
+    HelpFormatter,
+    add_genome,
+    add_seed,
+    even_length,
+    fraction,
+    non_negative_int,
+    positive_float,
+)
 from bpflow.files import write_json
 from bpflow.folds import read_fold
 from bpflow.genome import Genome
@@ -22,9 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         ("bias", "non-peaks with fewer insertions than real peaks"),
         ("chrombpnet", "peaks and non-peaks without outliers"),
     ):
-        model = models.add_parser(
-            name, help=text, description=SUMMARY, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-        )
+        model = models.add_parser(name, help=text, description=SUMMARY, formatter_class=HelpFormatter)
         add_genome(model)
         model.add_argument("--signal", required=True, metavar="X.bw", help="bigWig of cut sites")
         model.add_argument("--peaks", required=True, metavar="FILE", help="the sample's peaks")

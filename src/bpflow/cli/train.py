@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bpflow.cli.model_options import Computing, add_computing, resolve_computing
 from bpflow.cli.options import (
+    HelpFormatter,
     add_genome,
     add_seed,
     even_length,
@@ -42,7 +43,7 @@ log = logging.getLogger("bpflow")
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the sub-commands and their options."""
     commands = parser.add_subparsers(dest="model", required=True, metavar="MODEL")
-    formatter = argparse.ArgumentDefaultsHelpFormatter
+    formatter = HelpFormatter
     bias = commands.add_parser("bias", help="a bias model", description=BIAS_SUMMARY, formatter_class=formatter)
     _add_shared(bias, filters=128, layers=4)
     chrombpnet = commands.add_parser(
