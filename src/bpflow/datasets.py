@@ -14,12 +14,12 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from bpflow.errors import InputError
+from bpflow.genome import reverse_complement_codes
 
 __all__ = ["Batch", "Epoch", "TrainingSet", "Windows", "validation_set"]
 
 # Epochs count from 1; 0 draws what is fixed for the whole training.
 FIXED = 0
-COMPLEMENT = np.array([3, 2, 1, 0, *range(4, 256)], dtype=np.uint8)
 
 
 class Batch(NamedTuple):
@@ -62,7 +62,7 @@ class Windows:
         """Windows around `centers`; where `reverse`, the reverse complement and the reversed counts."""
         codes = sliding_window_view(self.genome, self.input_length)[centers - self.input_length // 2]
         counts = sliding_window_view(self.signal, self.output_length)[centers - self.output_length // 2]
-        codes[reverse] = COMPLEMENT[codes[reverse, ::-1]]
+        codes[reverse] = reverse_complement_codes(codes[reverse])
         counts[reverse] = counts[reverse, ::-1]
         return Batch(codes, counts)
 

@@ -21,10 +21,10 @@ import numpy as np
 
 from bpflow.errors import InputError
 from bpflow.files import atomic_path, existing, stamp
-from bpflow.genome import encode
+from bpflow.genome import encode, reverse_complement_codes
 from bpflow.progress import track
 from bpflow.verdicts import OFFICIAL_ADVICE, verdict
-from bpflow.views import Predict, Tracks, reverse_complement_codes
+from bpflow.views import Predict, Tracks
 
 __all__ = [
     "BIAS_PROBES",

@@ -15,11 +15,12 @@ from bpflow.chromosomes import choose_chromosomes, explain_mismatch
 from bpflow.errors import InputError
 from bpflow.files import READ_ERRORS, atomic_path, existing, is_gzip, open_binary, read_json, sha256, stamp, write_json
 
-__all__ = ["OTHER_BASE", "Genome", "encode", "encode_fasta"]
+__all__ = ["OTHER_BASE", "Genome", "encode", "encode_fasta", "reverse_complement_codes"]
 
 OTHER_BASE = 4
 INVALID = 255
 
+_COMPLEMENT = np.array([3, 2, 1, 0, *range(4, 256)], dtype=np.uint8)
 _CODES = np.full(256, INVALID, dtype=np.uint8)
 for _letters, _code in (("Aa", 0), ("Cc", 1), ("Gg", 2), ("Tt", 3), ("NnRrYySsWwKkMmBbDdHhVvUuXx-*.", OTHER_BASE)):
     _CODES[[ord(letter) for letter in _letters]] = _code
@@ -28,6 +29,11 @@ for _letters, _code in (("Aa", 0), ("Cc", 1), ("Gg", 2), ("Tt", 3), ("NnRrYySsWw
 def encode(sequence: str) -> np.ndarray:
     """Encode DNA letters of either case as uint8 codes; letters that are no IUPAC code become 255."""
     return _CODES[np.frombuffer(sequence.encode("ascii", errors="replace"), dtype=np.uint8)]
+
+
+def reverse_complement_codes(codes: np.ndarray) -> np.ndarray:
+    """Reverse complement of (N, L) uint8 codes; codes of other bases stay."""
+    return _COMPLEMENT[codes[:, ::-1]]
 
 
 @dataclass(frozen=True)
@@ -164,6 +170,7 @@ def encode_fasta(
         Not a FASTA, a damaged one, a name twice, an empty sequence, letters that are no DNA, nothing kept.
     """
     output = Path(output)
+    _check_is_fasta(fasta)
     names = [name for name, _ in _records(fasta)]
     kept, dropped = choose_chromosomes(names, chromosomes, where=str(fasta))
     keep, rows, lengths, offset = set(kept), [], {}, 0
@@ -197,7 +204,6 @@ def encode_fasta(
 
 
 def _records(fasta: str | os.PathLike[str]) -> Iterator[tuple[str, str]]:
-    _check_is_fasta(fasta)
     seen: set[str] = set()
     with pysam.FastxFile(str(fasta), persist=False) as records:
         try:

@@ -20,11 +20,11 @@ import numpy as np
 from bpflow.errors import InputError
 from bpflow.files import existing, read_json, stamp
 from bpflow.footprints import implant
-from bpflow.genome import OTHER_BASE, Genome
+from bpflow.genome import OTHER_BASE, Genome, reverse_complement_codes
 from bpflow.progress import track
 from bpflow.signal import SignalTrack, iterate_values
 from bpflow.verdicts import OWN_ADVICE, verdict
-from bpflow.views import Predict, reverse_complement_codes
+from bpflow.views import Predict
 
 __all__ = [
     "PlantedMotif",

@@ -21,11 +21,9 @@ __all__ = [
     "load_chrombpnet",
     "predict_views",
     "predictor",
-    "reverse_complement_codes",
 ]
 
 VIEWS = ("with_bias", "corrected", "bias")
-COMPLEMENT = np.array([3, 2, 1, 0, 4], dtype=np.uint8)
 
 
 class Tracks(NamedTuple):
@@ -80,8 +78,3 @@ def predictor(model: ChromBPNet, *, batch_size: int, device: torch.device, preci
         }
 
     return predict
-
-
-def reverse_complement_codes(codes: np.ndarray) -> np.ndarray:
-    """Reverse complement of (N, L) uint8 codes."""
-    return COMPLEMENT[codes[:, ::-1]]

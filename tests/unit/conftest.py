@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -41,11 +40,3 @@ def fragments(sequences) -> list[tuple[str, int, int]]:
 @pytest.fixture(scope="session")
 def fragment_file(fragments, tmp_path_factory) -> Path:
     return simulated.write_fragments(tmp_path_factory.mktemp("reads") / "fragments.tsv.gz", fragments, "# made up\n")
-
-
-@pytest.fixture
-def working_folder(tmp_path, monkeypatch) -> Path:
-    """An empty folder that is the current one during the test."""
-    monkeypatch.chdir(tmp_path)
-    yield tmp_path
-    shutil.rmtree(tmp_path, ignore_errors=True)

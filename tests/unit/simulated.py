@@ -10,8 +10,6 @@ import numpy as np
 import pysam
 
 SIZES = {"chr1": 60_000, "chr2": 45_000, "chr3": 30_000, "chrM": 5_000}
-# Preferred bases at the five bases either side of a Tn5 cut's centre (position 4 of the read).
-TN5_MOTIF = "GTTTAAAC"
 
 
 def random_sequence(length: int, rng: np.random.Generator, gc: float = 0.45) -> str:

@@ -26,11 +26,11 @@ from bpflow.footprints import (
     report,
     write_profiles,
 )
-from bpflow.genome import encode
+from bpflow.genome import encode, reverse_complement_codes
 from bpflow.models import BPNet, BPNetConfig, ChromBPNet
 from bpflow.models.encoding import one_hot, reverse_complement
 from bpflow.regions import from_centers, write_regions
-from bpflow.views import Tracks, predictor, reverse_complement_codes
+from bpflow.views import Tracks, predictor
 
 INPUT, OUTPUT = 64, 20
 

@@ -13,7 +13,7 @@ from bpflow import recovery
 from bpflow.checkpoints import save_model
 from bpflow.cli import main
 from bpflow.errors import InputError
-from bpflow.genome import Genome, encode
+from bpflow.genome import Genome, encode, reverse_complement_codes
 from bpflow.models import BPNet, BPNetConfig, ChromBPNet
 from bpflow.recovery import (
     PlantedMotif,
@@ -30,7 +30,7 @@ from bpflow.recovery import (
 )
 from bpflow.regions import from_centers, write_regions
 from bpflow.signal import SignalTrack
-from bpflow.views import Tracks, reverse_complement_codes
+from bpflow.views import Tracks
 
 INPUT, OUTPUT = 64, 20
 SIZES = {"chr1": 3_000, "chr2": 2_000}
