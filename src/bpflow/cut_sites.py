@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from bpflow.bigwig_writer import write_bigwig
 from bpflow.errors import InputError
-from bpflow.files import sha256, stamp, write_json
+from bpflow.files import sha256, write_json
 from bpflow.genome import Genome
 from bpflow.reads import ReadFilter, detect_format, read_ends
 from bpflow.shift import (
@@ -21,15 +22,11 @@ from bpflow.shift import (
     Estimate,
     Shift,
     SiteCounts,
-    cut_site_pwm,
     estimate_shift,
-    load_references,
-    sample_log_odds,
-    score,
 )
-from bpflow.signal import SignalTrack, write_bigwig
+from bpflow.signal_record import by_chromosome, signal_record
 
-__all__ = ["ReadFile", "check_bigwig", "make_signal"]
+__all__ = ["ReadFile", "make_signal"]
 
 log = logging.getLogger("bpflow")
 
@@ -42,13 +39,8 @@ USUAL_SHIFT = {
     ("DNASE", "fragments"): Shift(0, 0),
     ("DNASE", "tagalign"): Shift(0, 0),
 }
-PWM_REACH = 12
 DEFAULT_FILTER = ReadFilter()
 BUFFERED_ENDS = 1 << 25
-# A track whose values often repeat from base to base is read coverage, not single-base cut sites.
-COVERAGE_SHARE = 0.5
-# Below this correlation with every reference, a given track was probably made with another shift.
-LEAST_RESEMBLANCE = 0.5
 
 
 @dataclass(frozen=True)
@@ -153,53 +145,12 @@ def make_signal(
             f"The files carry different shifts ({', '.join(sorted(applied))}); each was put right before pooling."
         )
     total = pooled.total()
-    write_bigwig(output, genome.sizes, _by_chromosome(genome, total))
-    record = _signal_record(genome, total, assay, given=False, seed=seed, files=records, messages=messages)
+    write_bigwig(output, genome.sizes, by_chromosome(genome, total))
+    record = signal_record(genome, total, assay, given=False, seed=seed, files=records, messages=messages)
     write_json(qc, record)
     for message in messages:
         log.warning("%s", message)
     log.info("%d insertions at %d positions", record["insertions"], record["positions"])
-
-
-def check_bigwig(signal: str | os.PathLike[str], assay: str, genome: Genome, *, qc: str | os.PathLike[str]) -> None:
-    """Check a bigWig made elsewhere and write the same record as :func:`make_signal`.
-
-    Raises
-    ------
-    InputError
-        Values that are no whole non-negative numbers, another assembly, an empty track, or read coverage
-        in place of single-base cut sites.
-    """
-    array = SignalTrack.open(signal, genome).array
-    positions = np.flatnonzero(array)
-    if not positions.size:
-        raise InputError("no insertions", where=str(signal), expected="counts of cut sites")
-    following = array[np.minimum(positions + 1, array.size - 1)]
-    repeated = float(np.mean(following == array[positions]))
-    # Dense cut-site tracks repeat small values by chance; coverage repeats large ones too.
-    tall = array[positions] > np.median(array[positions])
-    repeated_tall = float(np.mean(following[tall] == array[positions][tall])) if tall.any() else repeated
-    if min(repeated, repeated_tall) > COVERAGE_SHARE:
-        raise InputError(
-            f"{repeated:.0%} of its bases have the same value as the next one",
-            where=str(signal),
-            expected="single-base cut sites (5' ends), not the coverage of whole reads",
-            mend="Give the reads themselves, or a bigWig of 5' ends",
-        )
-    total = SiteCounts(positions, array[positions].astype(np.int64))
-    messages = []
-    resemblance = _resemblance(genome, total, assay)
-    if resemblance is not None and resemblance < LEAST_RESEMBLANCE:
-        messages.append(
-            f"The cut-site PWM of the given bigWig resembles the {assay} reference little "
-            f"(r {resemblance:.2f} at {OUTPUT_SHIFT[assay]}): check the shift that it was made with."
-        )
-    record = _signal_record(genome, total, assay, given=True, seed=None, files=[], messages=messages)
-    record["reference_r"] = resemblance
-    record["path"], record["sha256"] = str(signal), sha256(signal)
-    write_json(qc, record)
-    for message in messages:
-        log.warning("%s", message)
 
 
 def _read_file(
@@ -332,46 +283,3 @@ def _move(genome: Genome, sites: SiteCounts, distance: int) -> tuple[SiteCounts,
     moved = sites.positions + distance
     within = (moved >= starts[chromosome]) & (moved < ends[chromosome])
     return SiteCounts(moved[within], sites.counts[within]), int(sites.counts[~within].sum())
-
-
-def _by_chromosome(genome: Genome, sites: SiteCounts) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    for name in genome.names:
-        first, last = np.searchsorted(
-            sites.positions, [genome.offsets[name], genome.offsets[name] + genome.sizes[name]]
-        )
-        yield name, sites.positions[first:last] - genome.offsets[name], sites.counts[first:last]
-
-
-def _signal_record(genome: Genome, total: SiteCounts, assay: str, **content: Any) -> dict[str, Any]:
-    frequencies, _ = cut_site_pwm(
-        genome, total.positions, total.counts.astype(float), before=PWM_REACH, after=PWM_REACH
-    )
-    return stamp(
-        "signal",
-        assay=assay,
-        output_shift=str(OUTPUT_SHIFT[assay]),
-        insertions=int(total.counts.sum()),
-        positions=len(total.positions),
-        chromosomes={name: int(counts.sum()) for name, _, counts in _by_chromosome(genome, total)},
-        pwm={
-            "offset": -PWM_REACH,
-            "width": 2 * PWM_REACH,
-            "frequencies": frequencies,
-            "background": _flank_composition(genome, total),
-        },
-        **content,
-    )
-
-
-def _flank_composition(genome: Genome, total: SiteCounts) -> np.ndarray:
-    reach = 4 * PWM_REACH
-    frequencies, _ = cut_site_pwm(genome, total.positions, np.ones(len(total.positions)), before=reach, after=reach)
-    return np.concatenate([frequencies[:PWM_REACH], frequencies[-PWM_REACH:]]).mean(axis=0)
-
-
-def _resemblance(genome: Genome, total: SiteCounts, assay: str) -> float | None:
-    """Correlation of a track's PWM with the best reference, laid where the output convention puts the sites."""
-    if len(total.positions) < MIN_SITES:
-        return None
-    sample, _ = sample_log_odds(genome, total, np.random.default_rng(0), reverse=False)
-    return max(score(sample, reference, OUTPUT_SHIFT[assay].plus) for reference in load_references(assay))

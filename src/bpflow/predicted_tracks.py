@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from bpflow.bigwig_writer import write_bigwig
 from bpflow.genome import Genome
 from bpflow.prediction import Prediction, expected_counts, probabilities
-from bpflow.signal import write_bigwig
 from bpflow.tracks_layout import owned_intervals
 
 __all__ = ["TrackCollector"]

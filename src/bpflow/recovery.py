@@ -17,12 +17,13 @@ from typing import Any
 
 import numpy as np
 
+from bpflow.bigwig import iterate_values
 from bpflow.errors import InputError
 from bpflow.files import existing, read_json, stamp
 from bpflow.footprints import implant
 from bpflow.genome import OTHER_BASE, Genome, reverse_complement_codes
 from bpflow.progress import track
-from bpflow.signal import SignalTrack, iterate_values
+from bpflow.signal import SignalTrack
 from bpflow.verdicts import OWN_ADVICE, verdict
 from bpflow.views import Predict
 

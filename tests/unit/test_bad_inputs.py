@@ -17,11 +17,11 @@ import pytest
 import torch
 from safetensors.numpy import save_file
 
+from bpflow.bigwig_writer import write_bigwig
 from bpflow.cli import main
 from bpflow.formats.keras import write_keras
 from bpflow.models import BPNet, BPNetConfig
 from bpflow.regions import from_centers, write_regions
-from bpflow.signal import write_bigwig
 from unit import simulated
 
 FOLD = {"train": ["chr1"], "valid": ["chr2"], "test": ["chr3"]}

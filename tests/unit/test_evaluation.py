@@ -13,12 +13,13 @@ from scipy.spatial.distance import jensenshannon
 from scipy.stats import multinomial, pearsonr, spearmanr
 
 from bpflow import evaluation
+from bpflow.bigwig_writer import write_bigwig
 from bpflow.cli import main
 from bpflow.errors import InputError
 from bpflow.evaluation import evaluate, summarise, write_table
 from bpflow.files import read_json, write_json
 from bpflow.genome import Genome
-from bpflow.signal import SignalTrack, write_bigwig
+from bpflow.signal import SignalTrack
 
 WIDTH = 20
 SIZES = {"chr1": 900, "chr2": 700}

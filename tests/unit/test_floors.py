@@ -14,7 +14,8 @@ DATA_COMMANDS = ["genome", "signal", "check_signal", "peaks", "folds", "nonpeaks
 FLOORS = {
     0: ["errors", "files", "progress", "chromosomes", "genome"],
     1: [
-        *("reads", "shift", "cut_sites", "signal", "regions", "peaks", "folds", "nonpeaks", "selection"),
+        *("bigwig", "bigwig_writer", "reads", "shift", "cut_sites", "given_signal", "signal", "signal_record"),
+        *("regions", "peaks", "folds", "nonpeaks", "selection"),
         *("datasets", "model_regions", "sequences", "backgrounds", "tracks_layout"),
     ],
     2: ["models", "losses", "metrics", "formats"],

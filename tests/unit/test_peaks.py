@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bpflow.bigwig_writer import write_bigwig
 from bpflow.errors import InputError
 from bpflow.peaks import PeakRules, found_again, insertions_in, make_peaks
 from bpflow.regions import centers, read_regions
-from bpflow.signal import SignalTrack, write_bigwig
+from bpflow.signal import SignalTrack
 
 DEFAULTS = PeakRules(input_length=2114)
 SUMMITS = {"chr1": [10_000, 25_000, 45_000], "chr2": [12_000, 30_000], "chr3": [15_000]}

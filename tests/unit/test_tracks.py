@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from bpflow import tracks
+from bpflow.bigwig_writer import write_bigwig
 from bpflow.checkpoints import save_model
 from bpflow.cli import main
 from bpflow.errors import InputError
@@ -20,7 +21,7 @@ from bpflow.genome import Genome
 from bpflow.models import BPNet, BPNetConfig, ChromBPNet
 from bpflow.models.encoding import one_hot
 from bpflow.regions import from_centers, write_regions
-from bpflow.signal import SignalTrack, write_bigwig
+from bpflow.signal import SignalTrack
 
 INPUT, OUTPUT = 64, 20
 SIZES = {"chr1": 600, "chr2": 500, "chr3": 400, "chr4": 300}

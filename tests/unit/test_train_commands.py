@@ -8,11 +8,11 @@ import json
 import numpy as np
 import pytest
 
+from bpflow.bigwig_writer import write_bigwig
 from bpflow.checkpoints import load_model, read_metadata
 from bpflow.cli import main
 from bpflow.cli import train as train_command
 from bpflow.regions import from_centers, write_regions
-from bpflow.signal import write_bigwig
 
 LENGTHS = ["--input-length", "300", "--output-length", "100"]
 QUICK = [*LENGTHS, "--filters", "4", "--layers", "2", "--epochs", "2", "--device", "cpu", "--threads", "1"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from bpflow.cli.options import add_genome
-from bpflow.cut_sites import check_bigwig
 from bpflow.genome import Genome
+from bpflow.given_signal import check_bigwig
 from bpflow.shift import ASSAYS
 
 SUMMARY = (

@@ -1,0 +1,73 @@
+"""A signal that was made elsewhere: checked, and recorded like one of ours."""
+
+from __future__ import annotations
+
+import logging
+import os
+
+import numpy as np
+
+from bpflow.errors import InputError
+from bpflow.files import sha256, write_json
+from bpflow.genome import Genome
+from bpflow.shift import MIN_SITES, OUTPUT_SHIFT, SiteCounts, load_references, sample_log_odds, score
+from bpflow.signal import SignalTrack
+from bpflow.signal_record import signal_record
+
+__all__ = ["check_bigwig"]
+
+log = logging.getLogger("bpflow")
+
+# A track whose values often repeat from base to base is read coverage, not single-base cut sites.
+COVERAGE_SHARE = 0.5
+# Below this correlation with every reference, a given track was probably made with another shift.
+LEAST_RESEMBLANCE = 0.5
+
+
+def check_bigwig(signal: str | os.PathLike[str], assay: str, genome: Genome, *, qc: str | os.PathLike[str]) -> None:
+    """Check a bigWig made elsewhere and write the same record as :func:`make_signal`.
+
+    Raises
+    ------
+    InputError
+        Values that are no whole non-negative numbers, another assembly, an empty track, or read coverage
+        in place of single-base cut sites.
+    """
+    array = SignalTrack.open(signal, genome).array
+    positions = np.flatnonzero(array)
+    if not positions.size:
+        raise InputError("no insertions", where=str(signal), expected="counts of cut sites")
+    following = array[np.minimum(positions + 1, array.size - 1)]
+    repeated = float(np.mean(following == array[positions]))
+    # Dense cut-site tracks repeat small values by chance; coverage repeats large ones too.
+    tall = array[positions] > np.median(array[positions])
+    repeated_tall = float(np.mean(following[tall] == array[positions][tall])) if tall.any() else repeated
+    if min(repeated, repeated_tall) > COVERAGE_SHARE:
+        raise InputError(
+            f"{repeated:.0%} of its bases have the same value as the next one",
+            where=str(signal),
+            expected="single-base cut sites (5' ends), not the coverage of whole reads",
+            mend="Give the reads themselves, or a bigWig of 5' ends",
+        )
+    total = SiteCounts(positions, array[positions].astype(np.int64))
+    messages = []
+    resemblance = _resemblance(genome, total, assay)
+    if resemblance is not None and resemblance < LEAST_RESEMBLANCE:
+        messages.append(
+            f"The cut-site PWM of the given bigWig resembles the {assay} reference little "
+            f"(r {resemblance:.2f} at {OUTPUT_SHIFT[assay]}): check the shift that it was made with."
+        )
+    record = signal_record(genome, total, assay, given=True, seed=None, files=[], messages=messages)
+    record["reference_r"] = resemblance
+    record["path"], record["sha256"] = str(signal), sha256(signal)
+    write_json(qc, record)
+    for message in messages:
+        log.warning("%s", message)
+
+
+def _resemblance(genome: Genome, total: SiteCounts, assay: str) -> float | None:
+    """Correlation of a track's PWM with the best reference, laid where the output convention puts the sites."""
+    if len(total.positions) < MIN_SITES:
+        return None
+    sample, _ = sample_log_odds(genome, total, np.random.default_rng(0), reverse=False)
+    return max(score(sample, reference, OUTPUT_SHIFT[assay].plus) for reference in load_references(assay))
