@@ -8,6 +8,7 @@ PYTHON ?= python3
 CORES ?= all
 ASSAY ?= ATAC
 PYTEST_ARGS ?=
+SCALE ?= 1
 
 BIN := .venv/bin
 # Rules of the workflow call "python": with .venv first on the path, that is the one with all packages.
@@ -15,7 +16,7 @@ RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 DEMO_CONFIG := config/demo/config$(if $(filter DNASE,$(ASSAY)),.dnase).yaml
 DEMO_REPORT := demo/results/$(ASSAY)/report.html
 
-.PHONY: help setup setup-test demo test test-fast lint format system-deps lock clean
+.PHONY: help setup setup-test demo test test-fast bench lint format system-deps lock clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +49,9 @@ test: .venv/.setup-test  ## run all tests
 
 test-fast: .venv/.setup-test  ## run the tests that take less than five minutes together
 	$(RUN) python -m pytest -m "not slow and not system" $(PYTEST_ARGS)
+
+bench: .venv/.setup-test  ## time the data steps at human scale beside other programs; make bench SCALE=0.01 for a look
+	$(RUN) python benchmarks/data_path.py --scale $(SCALE)
 
 lint: .venv/.setup-test  ## check formatting, style, types and the workflow
 	$(BIN)/ruff format --check .

@@ -9,11 +9,9 @@ goes to WORK/commands.log. A seed takes about ten minutes on two cores with the 
 from __future__ import annotations
 
 import argparse
-import datetime
 import gzip
 import json
 import os
-import platform
 import re
 import shlex
 import statistics
@@ -24,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from machine import machine
 
 ROOT = Path(__file__).resolve().parents[1]
 MODELS = ("bias", "chrombpnet")
@@ -49,8 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     }
     record = {
         "schedule": {"name": args.schedule, **schedule},
-        "date": datetime.date.today().isoformat(),
-        "machine": {"cpu": cpu_name(), "cores": os.cpu_count(), "system": platform.platform()},
+        **machine(),
         "official": official,
         "runs": runs,
         "compared": compare(official, [run["metrics"] for run in runs.values()], settings["margins"]),
@@ -266,16 +264,6 @@ def expect(what: str, found: float, expected: float) -> None:
     print(f"{what}: {found}")
     if found != expected:
         sys.exit(f"{what}: {found} found, but the official run has {expected}")
-
-
-def cpu_name() -> str:
-    """The processor's name, where the system tells it."""
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return platform.processor()
-    names = re.findall(r"^model name\s*: (.*)$", text, flags=re.MULTILINE)
-    return names[0] if names else platform.processor()
 
 
 if __name__ == "__main__":

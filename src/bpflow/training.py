@@ -1,4 +1,4 @@
-"""Training a profile model: epochs, validation, early stopping, and the best epoch kept."""
+"""Training a profile model: epochs, averaged weights, validation, early stopping, and the best epoch kept."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bpflow.averaging import RunningAverage
 from bpflow.datasets import Batch, Epoch, TrainingSet, Windows
 from bpflow.devices import autocast
 from bpflow.errors import BpflowError
@@ -39,7 +40,10 @@ class TrainingError(BpflowError, RuntimeError):
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a model is trained; the defaults are the official program's."""
+    """How a model is trained; the defaults are the official program's, but for the average.
+
+    What is validated and kept is the weights' running average over about `average_epochs` epochs; with 0 the weights.
+    """
 
     counts_loss_weight: float
     epochs: int = 50
@@ -49,6 +53,7 @@ class Recipe:
     seed: int = 1234
     jitter: int = 0
     negative_ratio: float = 1.0
+    average_epochs: float = 1.0
 
     def as_dict(self) -> dict[str, int | float]:
         """Plain values, for JSON."""
@@ -120,15 +125,20 @@ def fit(
     """
     model.to(device)
     optimiser = KerasAdam([p for p in model.parameters() if p.requires_grad], lr=recipe.learning_rate)
+    steps = math.ceil(len(training) / recipe.batch_size)
+    average = RunningAverage(model, recipe.average_epochs * steps) if recipe.average_epochs else None
+    kept = average.model if average else model
     history: list[HistoryRow] = []
     best_loss, best_epoch, best_weights = math.inf, 0, {}
     begin, training_seconds = time.perf_counter(), 0.0
     stopped = "epochs"
     for number in range(1, recipe.epochs + 1):
         epoch_begin = time.perf_counter()
-        trained = _train_epoch(model, optimiser, windows, training.epoch(number), recipe, device, precision, number)
+        trained = _train_epoch(
+            model, average, optimiser, windows, training.epoch(number), recipe, device, precision, number
+        )
         training_seconds += time.perf_counter() - epoch_begin
-        valid = _mean_losses(model, windows, validation, recipe, device, precision)
+        valid = _mean_losses(kept, windows, validation, recipe, device, precision)
         row = HistoryRow(number, *trained, *valid, time.perf_counter() - epoch_begin)
         if not math.isfinite(row.valid_loss):
             raise _not_finite("validation", number)
@@ -137,7 +147,7 @@ def fit(
             on_epoch(row)
         if row.valid_loss < best_loss:
             best_loss, best_epoch = row.valid_loss, number
-            best_weights = copy.deepcopy(model.state_dict())
+            best_weights = copy.deepcopy(kept.state_dict())
         _log_epoch(row, recipe, best_epoch, len(training))
         if number - best_epoch >= recipe.patience:
             stopped = "patience"
@@ -179,6 +189,7 @@ def seconds_per_example(model: ProfileModel, *, batch_size: int, device: torch.d
 
 def _train_epoch(
     model: ProfileModel,
+    average: RunningAverage[ProfileModel] | None,
     optimiser: KerasAdam,
     windows: Windows,
     epoch: Epoch,
@@ -194,6 +205,8 @@ def _train_epoch(
     every = 1 if device.type == "cpu" else CHECK_EVERY
     for done, batch in enumerate(track(batches, count, f"epoch {number} of {recipe.epochs}"), start=1):
         total += _step(model, optimiser, batch, recipe.counts_loss_weight, device, precision)
+        if average is not None:
+            average.update()
         if (done % every == 0 or done == count) and not torch.isfinite(total).all():
             raise _not_finite("training", number, done)
     loss, profile, counts = (total / len(epoch)).tolist()

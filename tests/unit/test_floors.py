@@ -20,7 +20,7 @@ FLOORS = {
     ],
     2: ["models", "losses", "metrics", "formats"],
     3: [
-        *("training", "optimiser", "bias_scaling", "checkpoints", "devices"),
+        *("training", "averaging", "optimiser", "bias_scaling", "checkpoints", "devices"),
         *("prediction", "prediction_file", "predicted_tracks"),
     ],
     4: ["evaluation", "tracks", "footprints", "recovery", "views", "verdicts"],

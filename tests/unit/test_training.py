@@ -89,7 +89,7 @@ def test_the_best_epoch_is_kept_although_training_went_on(planted):
     windows, centers = planted
     snapshots = []
     network = model()
-    recipe = Recipe(counts_loss_weight=2.0, epochs=30, patience=3, batch_size=8, learning_rate=0.05)
+    recipe = Recipe(counts_loss_weight=2.0, epochs=30, patience=3, batch_size=8, learning_rate=0.05, average_epochs=0)
     training = TrainingSet(NONE, centers[:24], seed=1)
     validation = validation_set(NONE, centers[200:], negative_ratio=1, seed=1)
 
@@ -104,6 +104,24 @@ def test_the_best_epoch_is_kept_although_training_went_on(planted):
     for name, weights in network.state_dict().items():
         assert torch.equal(weights, snapshots[fitted.best_epoch - 1][name]), name
     assert not network.training
+
+
+def test_the_average_of_the_weights_is_validated_and_kept(planted):
+    windows, centers = planted
+    recipe = Recipe(counts_loss_weight=2.0, epochs=4, batch_size=16, learning_rate=0.02)
+    raw = []
+    averaged, fitted = trained(
+        planted,
+        recipe=recipe,
+        network=(network := model()),
+        on_epoch=lambda _: raw.append(network.profile.weight.clone()),
+    )
+    assert not torch.equal(averaged.profile.weight, raw[fitted.best_epoch - 1])
+    batch = windows.gather(centers[200:], np.zeros(len(centers) - 200, dtype=bool))
+    with torch.no_grad():
+        output = averaged(one_hot(torch.from_numpy(batch.codes)))
+        loss = losses(output, torch.from_numpy(batch.counts), 2.0).total.item()
+    assert loss == pytest.approx(fitted.best_valid_loss, rel=1e-5)
 
 
 def test_all_epochs_are_run_while_the_loss_falls(planted):

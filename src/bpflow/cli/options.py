@@ -11,6 +11,7 @@ __all__ = [
     "add_seed",
     "even_length",
     "fraction",
+    "non_negative_float",
     "non_negative_int",
     "positive_float",
     "positive_int",
@@ -55,6 +56,11 @@ def even_length(text: str) -> int:
 def positive_float(text: str) -> float:
     """Parse a finite number above 0."""
     return _number(text, float, lambda value: math.isfinite(value) and value > 0, "a number above 0")
+
+
+def non_negative_float(text: str) -> float:
+    """Parse a finite number of 0 or more."""
+    return _number(text, float, lambda value: math.isfinite(value) and value >= 0, "a number of 0 or more")
 
 
 def fraction(text: str) -> float:

@@ -12,6 +12,7 @@ from bpflow.cli.options import (
     add_genome,
     add_seed,
     even_length,
+    non_negative_float,
     non_negative_int,
     positive_float,
     positive_int,
@@ -57,7 +58,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     chrombpnet.add_argument(
         "--negative-ratio",
-        type=_ratio,
+        type=non_negative_float,
         default=0.1,
         help="non-peaks for each peak in an epoch, drawn afresh; 1 or more takes all",
     )
@@ -87,6 +88,12 @@ def _add_shared(parser: argparse.ArgumentParser, *, filters: int, layers: int) -
     parser.add_argument("--epochs", type=positive_int, default=50, help="most epochs to train")
     parser.add_argument(
         "--patience", type=positive_int, default=5, help="stop after this many epochs without a lower validation loss"
+    )
+    parser.add_argument(
+        "--average-epochs",
+        type=non_negative_float,
+        default=1.0,
+        help="keep the weights' average over this many epochs; 0 keeps them as they are",
     )
     parser.add_argument("--learning-rate", type=positive_float, default=0.001, help="of Adam; it stays constant")
     add_seed(parser)
@@ -159,6 +166,7 @@ def _recipe(args: argparse.Namespace) -> Recipe:
         seed=args.seed,
         jitter=getattr(args, "jitter", 0),
         negative_ratio=getattr(args, "negative_ratio", 1.0),
+        average_epochs=args.average_epochs,
     )
 
 
@@ -296,10 +304,3 @@ def _environment() -> dict[str, str]:
         "numpy": numpy.__version__,
         "bpflow": __version__,
     }
-
-
-def _ratio(text: str) -> float:
-    value = float(text)
-    if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} found, a number of 0 or more expected")
-    return value
