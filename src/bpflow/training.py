@@ -20,16 +20,29 @@ from bpflow.devices import autocast
 from bpflow.errors import BpflowError
 from bpflow.losses import losses
 from bpflow.models.base import ProfileModel
+from bpflow.models.bpnet import BPNet
 from bpflow.models.encoding import one_hot
 from bpflow.optimiser import KerasAdam
 from bpflow.progress import track
 
-__all__ = ["HISTORY_COLUMNS", "Fitted", "HistoryRow", "Recipe", "TrainingError", "fit", "seconds_per_example"]
+__all__ = [
+    "HISTORY_COLUMNS",
+    "Fitted",
+    "HistoryRow",
+    "Recipe",
+    "TrainingError",
+    "centre_counts",
+    "fit",
+    "seconds_per_example",
+]
 
 # On a CPU a batch is computed in pieces whose activations fit the caches; gradients add up to the batch's.
 CPU_PIECE = 16
 # How often, in batches, the losses are looked at on a GPU, where looking means waiting.
 CHECK_EVERY = 50
+
+# Examples that the mean log count is taken from.
+CENTRED_ON = 2048
 
 log = logging.getLogger("bpflow")
 
@@ -163,6 +176,21 @@ def fit(
         examples_per_second=len(history) * len(training) / training_seconds,
         seconds=time.perf_counter() - begin,
     )
+
+
+@torch.no_grad()
+def centre_counts(model: BPNet, windows: Windows, training: TrainingSet) -> None:
+    """Move the count head's intercept so that the first predictions have the mean of the observed log counts.
+
+    Counts of quiet background hardly vary. A head that starts elsewhere first finds their mean with its weights, and
+    what those have become by then depends on the seed.
+    """
+    epoch = training.epoch(1)
+    batch = windows.gather(epoch.centers[:CENTRED_ON], epoch.reverse[:CENTRED_ON])
+    observed = np.log1p(batch.counts.sum(axis=1)).mean()
+    pieces = torch.from_numpy(batch.codes).split(CPU_PIECE)
+    predicted = torch.cat([model(one_hot(codes, model.config.channels)).log_counts for codes in pieces])
+    model.counts.bias.add_(float(observed) - predicted.mean())
 
 
 def seconds_per_example(model: ProfileModel, *, batch_size: int, device: torch.device, precision: torch.dtype) -> float:

@@ -9,7 +9,7 @@ from bpflow.losses import losses
 from bpflow.models import BPNet, BPNetConfig, ChromBPNet
 from bpflow.models.encoding import one_hot
 from bpflow.prediction import predict_codes, probabilities
-from bpflow.training import HISTORY_COLUMNS, Recipe, TrainingError, fit, seconds_per_example
+from bpflow.training import HISTORY_COLUMNS, Recipe, TrainingError, centre_counts, fit, seconds_per_example
 
 SIZES = {"input_length": 200, "output_length": 80, "filters": 8, "layers": 2}
 MOTIF = np.array([2, 0, 3, 0, 0, 2], dtype=np.uint8)
@@ -122,6 +122,18 @@ def test_the_average_of_the_weights_is_validated_and_kept(planted):
         output = averaged(one_hot(torch.from_numpy(batch.codes)))
         loss = losses(output, torch.from_numpy(batch.counts), 2.0).total.item()
     assert loss == pytest.approx(fitted.best_valid_loss, rel=1e-5)
+
+
+def test_first_predictions_are_centred_on_the_observed_counts(planted):
+    windows, centers = planted
+    network = model()
+    weights = {name: value.clone() for name, value in network.state_dict().items() if name != "counts.bias"}
+    centre_counts(network, windows, TrainingSet(NONE, centers, seed=1))
+    batch = windows.gather(centers, np.zeros(len(centers), dtype=bool))
+    observed = np.log1p(batch.counts.sum(axis=1)).mean()
+    # The other strand of half of the examples was seen.
+    assert predict_codes(network, batch.codes).log_counts.mean() == pytest.approx(observed, abs=0.05)
+    assert all(torch.equal(network.state_dict()[name], value) for name, value in weights.items())
 
 
 def test_all_epochs_are_run_while_the_loss_falls(planted):

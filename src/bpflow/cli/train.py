@@ -111,7 +111,7 @@ def run(args: argparse.Namespace) -> None:
     from bpflow.genome import Genome
     from bpflow.models import BPNet, BPNetConfig, ChromBPNet
     from bpflow.signal import SignalTrack
-    from bpflow.training import fit
+    from bpflow.training import centre_counts, fit
 
     config = BPNetConfig(
         input_length=args.input_length, output_length=args.output_length, filters=args.filters, layers=args.layers
@@ -137,6 +137,8 @@ def run(args: argparse.Namespace) -> None:
     windows = Windows(
         genome.array, SignalTrack.open(args.signal, genome).array, config.input_length, config.output_length
     )
+    if args.model == "bias":
+        centre_counts(tower, windows, training)
     fitted = fit(model, windows, training, validation, recipe, device=computing.device, precision=computing.precision)
     _write(args, model.cpu(), recipe, computing, genome, fitted)
 
