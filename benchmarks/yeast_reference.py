@@ -161,7 +161,7 @@ def run_seed(
     data: Path,
     work: Path,
     settings: Mapping[str, Any],
-    schedule: Mapping[str, int],
+    schedule: Mapping[str, float],
     commands: Commands,
 ) -> dict[str, Any]:
     """Train and test both models; the bias model is tested before it is scaled, as the official program does."""
@@ -186,7 +186,7 @@ def run_seed(
             *("--filters", settings[model]["filters"], "--layers", settings[model]["layers"]),
             *("--input-length", settings["input_length"], "--output-length", settings["output_length"]),
             *("--epochs", schedule[model], "--patience", schedule["patience"]),
-            *("--batch-size", settings["batch_size"], "--learning-rate", settings["learning_rate"]),
+            *("--batch-size", settings["batch_size"], "--learning-rate", schedule["learning_rate"]),
             *("--output", folder / f"{model}.safetensors", "--history", folder / f"{model}.history.tsv"),
             *("--qc", folder / f"{model}.json"),
         )
