@@ -12,7 +12,7 @@ from bpflow.bigwig_trees import Places
 
 __all__ = ["SECTION_BYTES", "SECTION_ITEMS", "Values", "compress_blocks", "encode_sections"]
 
-SECTION_ITEMS = 2048
+SECTION_ITEMS = 4096
 # A run of adjacent bases this long gets sections without positions; ending the section before it costs less.
 SHORTEST_RUN = 256
 # Level 1 of isal: as small as zlib's level 1 for counts, at 4 times its speed (docs/performance.md).

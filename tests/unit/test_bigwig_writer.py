@@ -140,7 +140,7 @@ def test_short_runs_share_sections(tmp_path):
     write_bigwig(tmp_path / "x.bw", {"a": 100_000}, [("a", positions, np.ones(len(positions)))])
     data = (tmp_path / "x.bw").read_bytes()
     (full,) = struct.unpack_from("<Q", data, 16)
-    assert struct.unpack_from("<Q", data, full) == (-(-len(positions) // 2048),)
+    assert struct.unpack_from("<Q", data, full) == (-(-len(positions) // 4096),)
 
 
 def test_many_chromosomes_are_found_by_name(tmp_path):

@@ -28,7 +28,7 @@ FLOORS = {
             "signal_record",
         ),
         *("regions", "peaks", "folds", "nonpeaks", "selection"),
-        *("datasets", "model_regions", "sequences", "backgrounds", "tracks_layout"),
+        *("datasets", "model_regions", "sequences", "backgrounds", "tracks_layout", "region_tracks"),
     ],
     2: ["models", "losses", "metrics", "formats"],
     3: [
