@@ -22,11 +22,10 @@ from bpflow.errors import InputError
 from bpflow.files import atomic_path, existing, stamp
 from bpflow.genome import Genome
 from bpflow.metrics import (
-    jensen_shannon,
     mean_squared_error,
     multinomial_nll,
-    normalised_jsd,
     pearson,
+    profile_distances,
     spearman,
 )
 from bpflow.progress import track
@@ -204,8 +203,7 @@ def score_regions(file: Predictions, signal: SignalTrack, genome: Genome) -> pd.
         counts = signal.windows(starts[rows], file.output_length)
         probabilities, log_probabilities = file.profiles(rows)
         totals[rows] = counts.sum(axis=1)
-        scores["jsd"][rows] = jensen_shannon(counts, probabilities)
-        scores["norm_jsd"][rows] = normalised_jsd(counts, probabilities)
+        scores["jsd"][rows], scores["norm_jsd"][rows] = profile_distances(counts, probabilities)
         scores["nll"][rows] = multinomial_nll(log_probabilities, counts)
     return pd.DataFrame(
         {
