@@ -160,7 +160,8 @@ def _distance(counts: np.ndarray, probabilities: np.ndarray, cut: _Cut) -> np.nd
 def _distance_to_uniform(counts: np.ndarray, cut: _Cut) -> np.ndarray:
     """The distance depends on how often each value occurs in a row, and few values do."""
     n_rows, width = counts.shape
-    value, per_row, times = cut.value, cut.per_row, np.ones(1)
+    value, per_row = cut.value, cut.per_row
+    times: np.ndarray = np.ones(1)
     highest = int(value.max()) if value.size and value.dtype.kind in "iu" else width
     if highest < width:
         histogram = np.bincount(
