@@ -95,12 +95,11 @@ def multinomial_nll(log_probabilities: np.ndarray, counts: np.ndarray) -> np.nda
     ndarray
         (N,) float64; 0 for a row of zeros.
     """
-    counts = np.asarray(counts, dtype=np.float64)
-    log_probabilities = np.asarray(log_probabilities, dtype=np.float64)
-    constant = gammaln(counts.sum(axis=1) + 1) - gammaln(counts + 1).sum(axis=1)
-    # 0 * -inf is 0 here: a base that cannot be cut and was not.
-    terms = np.multiply(counts, log_probabilities, out=np.zeros_like(counts), where=counts > 0)
-    return -(constant + terms.sum(axis=1))
+    # Only what is not 0 counts: so a base that cannot be cut and was not has no part, and log 0! is 0.
+    cut = _Cut.of(np.asarray(counts))
+    terms = cut.value * np.asarray(log_probabilities).ravel()[cut.place].astype(np.float64)
+    total = _row_sums(cut.value, cut.per_row)
+    return _row_sums(gammaln(cut.value + 1.0) - terms, cut.per_row) - gammaln(total + 1)
 
 
 def _in_blocks(
@@ -129,7 +128,11 @@ def _both_distances(counts: np.ndarray, probabilities: np.ndarray) -> tuple[np.n
 
 
 class _Cut(NamedTuple):
-    """The values of a block of counts that are not 0: most are, and need no logarithm."""
+    """What was observed in a block of counts; most bases were not cut, and need no logarithm.
+
+    Places in the flattened block and values of the counts that are not 0, how many a row has, and the rows' totals,
+    NaN for empty ones.
+    """
 
     place: np.ndarray
     value: np.ndarray
@@ -154,7 +157,7 @@ def _distance(counts: np.ndarray, probabilities: np.ndarray, cut: _Cut) -> np.nd
     # Where nothing was observed, the mean is q / 2 and the term q ln 2.
     other.ravel()[cut.place] = 0
     elsewhere = other.sum(axis=1) / total
-    return _root(_row_sums(_terms(p, q), cut.per_row) + np.log(2) * elsewhere + 0 * cut.total)
+    return _root(_row_sums(_terms(p, q), cut.per_row) + np.log(2) * elsewhere, cut)
 
 
 def _distance_to_uniform(counts: np.ndarray, cut: _Cut) -> np.ndarray:
@@ -165,7 +168,8 @@ def _distance_to_uniform(counts: np.ndarray, cut: _Cut) -> np.ndarray:
     highest = int(value.max()) if value.size and value.dtype.kind in "iu" else width
     if highest < width:
         histogram = np.bincount(
-            np.repeat(np.arange(n_rows) * (highest + 1), per_row) + value, minlength=n_rows * (highest + 1)
+            np.repeat(np.arange(n_rows) * (highest + 1), per_row) + value.astype(np.int64),
+            minlength=n_rows * (highest + 1),
         )
         cells = np.flatnonzero(histogram)
         row, value = np.divmod(cells, highest + 1)
@@ -173,11 +177,11 @@ def _distance_to_uniform(counts: np.ndarray, cut: _Cut) -> np.ndarray:
     p = value / np.repeat(cut.total, per_row)
     terms = times * _terms(p, np.full(len(p), 1 / width))
     elsewhere = (width - cut.per_row) / width
-    return _root(_row_sums(terms, per_row) + np.log(2) * elsewhere + 0 * cut.total)
+    return _root(_row_sums(terms, per_row) + np.log(2) * elsewhere, cut)
 
 
 def _terms(p: np.ndarray, q: np.ndarray) -> np.ndarray:
-    """P ln(p / m) + q ln(q / m), m being the mean of p and q, for p > 0."""
+    """The terms p ln(p / m) + q ln(q / m), m being the mean of p and q, for p > 0."""
     share = p + q
     np.divide(p, share, out=share)
     share *= 2
@@ -201,6 +205,7 @@ def _row_sums(values: np.ndarray, per_row: np.ndarray) -> np.ndarray:
     return sums
 
 
-def _root(twice_the_divergence: np.ndarray) -> np.ndarray:
+def _root(twice_the_divergence: np.ndarray, cut: _Cut) -> np.ndarray:
     # Rounding may leave a divergence of -1e-17 between equal rows.
-    return np.sqrt(np.maximum(twice_the_divergence / 2, 0.0))
+    distance = np.sqrt(np.maximum(twice_the_divergence / 2, 0.0))
+    return np.where(np.isnan(cut.total), np.nan, distance)
