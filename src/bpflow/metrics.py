@@ -149,14 +149,12 @@ class _Cut(NamedTuple):
 
 
 def _distance(counts: np.ndarray, probabilities: np.ndarray, cut: _Cut) -> np.ndarray:
-    other = np.array(probabilities, dtype=np.float64, order="C")
-    total = other.sum(axis=1)
+    total = probabilities.sum(axis=1, dtype=np.float64)
     total[total <= 0] = np.nan
     p = cut.value / np.repeat(cut.total, cut.per_row)
-    q = other.ravel()[cut.place] / np.repeat(total, cut.per_row)
+    q = probabilities.ravel()[cut.place] / np.repeat(total, cut.per_row)
     # Where nothing was observed, the mean is q / 2 and the term q ln 2.
-    other.ravel()[cut.place] = 0
-    elsewhere = other.sum(axis=1) / total
+    elsewhere = np.where(cut.per_row < counts.shape[1], 1 - _row_sums(q, cut.per_row), 0)
     return _root(_row_sums(_terms(p, q), cut.per_row) + np.log(2) * elsewhere, cut)
 
 
