@@ -171,7 +171,8 @@ def test_no_region_and_no_insertion_are_messages_not_crashes(tmp_path, genome, s
     metrics, table = evaluate(tmp_path / "none.h5", signal, genome, model_kind="chrombpnet")
     assert len(table) == 0
     assert metrics["messages"] == ["There is no region to evaluate."]
-    silent = SignalTrack(array=np.zeros_like(signal.array), path="none")
+    write_bigwig(tmp_path / "silent.bw", SIZES, [])
+    silent = SignalTrack.open(tmp_path / "silent.bw", genome)
     write_predictions(tmp_path / "p.h5", many_regions())
     metrics, table = evaluate(tmp_path / "p.h5", silent, genome, model_kind="bias")
     assert metrics["examples"] == []
