@@ -7,7 +7,6 @@ on the scale ln(1 + total).
 
 from __future__ import annotations
 
-import gzip
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,16 +16,16 @@ from typing import Any
 import h5py
 import numpy as np
 import pandas as pd
+from isal import igzip
 
 from bpflow.errors import InputError
 from bpflow.files import atomic_path, existing, stamp
 from bpflow.genome import Genome
 from bpflow.metrics import (
-    jensen_shannon,
     mean_squared_error,
     multinomial_nll,
-    normalised_jsd,
     pearson,
+    profile_distances,
     spearman,
 )
 from bpflow.progress import track
@@ -48,6 +47,7 @@ TABLE_COLUMNS = [
     "norm_jsd",
 ]
 BLOCK = 1024
+TABLE_ROWS = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,8 @@ def _read_header(handle: h5py.File, path: str, genome: Genome) -> Predictions:
     peak = handle["coords/coords_peak"][:].astype(bool) if has_peak else np.ones(len(center), dtype=bool)
     width = profiles.shape[1]
     genome.require(pd.unique(chrom).tolist(), where=path)
-    sizes = np.array([genome.sizes[name] for name in chrom], dtype=np.int64)
+    lengths = np.array(list(genome.sizes.values()), dtype=np.int64)
+    sizes = lengths[pd.Index(genome.names).get_indexer(pd.Index(chrom))]
     wrong = np.flatnonzero((center - width // 2 < 0) | (center + width // 2 > sizes))
     if wrong.size:
         i = int(wrong[0])
@@ -204,8 +205,7 @@ def score_regions(file: Predictions, signal: SignalTrack, genome: Genome) -> pd.
         counts = signal.windows(starts[rows], file.output_length)
         probabilities, log_probabilities = file.profiles(rows)
         totals[rows] = counts.sum(axis=1)
-        scores["jsd"][rows] = jensen_shannon(counts, probabilities)
-        scores["norm_jsd"][rows] = normalised_jsd(counts, probabilities)
+        scores["jsd"][rows], scores["norm_jsd"][rows] = profile_distances(counts, probabilities)
         scores["nll"][rows] = multinomial_nll(log_probabilities, counts)
     return pd.DataFrame(
         {
@@ -249,9 +249,15 @@ def write_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     with (
         atomic_path(path) as temporary,
         open(temporary, "wb") as raw,
-        gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as handle,
+        igzip.IGzipFile(filename="", mode="wb", compresslevel=3, fileobj=raw, mtime=0) as handle,
     ):
-        table.to_csv(handle, sep="\t", index=False, float_format="%.6g", na_rep="")
+        handle.write(("\t".join(table.columns) + "\n").encode())
+        line = "\t".join("%.6g" if dtype.kind == "f" else "%s" for dtype in table.dtypes) + "\n"
+        for first in range(0, len(table), TABLE_ROWS):
+            columns = [column.tolist() for _, column in table.iloc[first : first + TABLE_ROWS].items()]
+            lines = "".join([line % row for row in zip(*columns, strict=True)])
+            # A missing value is an empty cell.
+            handle.write(lines.replace("\tnan", "\t").encode())
 
 
 def _starts(file: Predictions, genome: Genome) -> np.ndarray:

@@ -15,20 +15,17 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyBigWig
 
-from bpflow.files import atomic_path
 from bpflow.folds import Fold, check_fold_set
 from bpflow.genome import Genome
 from bpflow.prediction import Prediction, expected_counts, probabilities
 from bpflow.progress import track
+from bpflow.region_tracks import RegionTrackWriter
 from bpflow.regions import centers, inside
 from bpflow.signal import SignalTrack
-from bpflow.tracks_layout import owned_intervals
 from bpflow.views import VIEWS
 
 __all__ = ["TRACKS", "Layout", "Left", "combine_mean", "lay_out", "models_by_chromosome", "write_tracks"]
@@ -51,20 +48,19 @@ class Left:
 
 @dataclass(frozen=True)
 class Layout:
-    """Regions in genome order, and the bases that each gives.
+    """Regions in genome order.
 
     Attributes
     ----------
     chrom, center
         (N,) chromosome names and 0-based centres, sorted.
-    start, end
-        (N,) the disjoint intervals that the regions own, half-open.
+    chrom_index
+        (N,) the chromosomes' places in the genome.
     """
 
     chrom: np.ndarray
     center: np.ndarray
-    start: np.ndarray
-    end: np.ndarray
+    chrom_index: np.ndarray
 
     def __len__(self) -> int:
         return len(self.center)
@@ -75,10 +71,9 @@ def lay_out(
     genome: Genome,
     *,
     input_length: int,
-    output_length: int,
     tested: Sequence[str] | None = None,
 ) -> tuple[Layout, Left]:
-    """Sort regions by genome order and share out the bases that several of them cover.
+    """Sort regions by genome order.
 
     Parameters
     ----------
@@ -86,8 +81,8 @@ def lay_out(
         Regions as of :func:`bpflow.regions.read_regions`.
     genome
         The genome, whose order of chromosomes is kept.
-    input_length, output_length
-        The models' windows, in bases.
+    input_length
+        The models' input window, in bases.
     tested
         Chromosomes to keep; all if None.
 
@@ -105,15 +100,11 @@ def lay_out(
     wanted = kept["chrom"].isin(genome.sizes if tested is None else set(tested))
     left = Left(edge=int((~whole).sum()), other_chromosome=int((~known).sum()), untested=int((~wanted).sum()))
     kept = kept[wanted]
-    place = {name: index for index, name in enumerate(genome.names)}
-    index = kept["chrom"].map(place).to_numpy(dtype=np.int64)
+    index = pd.Index(genome.names).get_indexer(pd.Index(kept["chrom"]))
     middle = centers(kept)
     order = np.lexsort((middle, index))
     index, middle = index[order], middle[order]
-    sizes = np.array([genome.sizes[name] for name in genome.names], dtype=np.int64)
-    start, end = owned_intervals(index, middle, output_length, sizes)
-    names = np.array(genome.names, dtype=object)
-    return Layout(names[index], middle, start, end), left
+    return Layout(np.array(genome.names, dtype=object)[index], middle, index), left
 
 
 def models_by_chromosome(folds: Sequence[Fold]) -> dict[str, int]:
@@ -143,13 +134,14 @@ def write_tracks(
     input_length: int,
     output_length: int,
     by_chromosome: Mapping[str, int] | None,
+    threads: int = 1,
 ) -> None:
     """Write ``observed.bw``, ``with_bias.bw``, ``corrected.bw`` and ``bias.bw``, in blocks of regions.
 
     Parameters
     ----------
     layout
-        Regions and the bases they own.
+        Regions, in genome order.
     genome, signal
         Sequence and observed insertions.
     models
@@ -160,16 +152,23 @@ def write_tracks(
         The models' windows, in bases.
     by_chromosome
         Which model predicts a chromosome; None for the mean of all.
+    threads
+        Threads that compress.
     """
-    header = [(name, genome.sizes[name]) for name in genome.names]
     with ExitStack() as stack:
-        handles = {}
-        for name in TRACKS:
-            temporary = stack.enter_context(atomic_path(Path(output_dir) / f"{name}.bw"))
-            handles[name] = pyBigWig.open(str(temporary), "w")
-            # Closed before the file is renamed: the stack unwinds backwards.
-            stack.callback(handles[name].close)
-            handles[name].addHeader(header)
+        writers = {
+            name: stack.enter_context(
+                RegionTrackWriter(
+                    Path(output_dir) / f"{name}.bw",
+                    genome.sizes,
+                    layout.chrom_index,
+                    layout.center,
+                    output_length,
+                    threads=threads,
+                )
+            )
+            for name in TRACKS
+        }
         for rows in track(list(_blocks(layout, by_chromosome)), what="tracks", unit="blocks"):
             chosen = models if by_chromosome is None else [models[by_chromosome[layout.chrom[rows.start]]]]
             starts = genome.global_positions(layout.chrom[rows], layout.center[rows])
@@ -177,7 +176,8 @@ def write_tracks(
             combined = combine_mean([predict(codes) for predict in chosen])
             values = {name: profile * expected_counts(log)[:, None] for name, (profile, log) in combined.items()}
             values["observed"] = signal.windows(starts - output_length // 2, output_length)
-            _add_block(handles, values, layout, rows, output_length)
+            for name, writer in writers.items():
+                writer.add(values[name])
 
 
 def _blocks(layout: Layout, by_chromosome: Mapping[str, int] | None) -> Iterator[slice]:
@@ -187,21 +187,3 @@ def _blocks(layout: Layout, by_chromosome: Mapping[str, int] | None) -> Iterator
     for first, last in pairwise(borders):
         for start in range(first, last, BLOCK):
             yield slice(start, min(start + BLOCK, last))
-
-
-def _add_block(
-    handles: Mapping[str, Any], values: Mapping[str, np.ndarray], layout: Layout, rows: slice, output_length: int
-) -> None:
-    chrom = str(layout.chrom[rows.start])
-    start, end, center = layout.start[rows], layout.end[rows], layout.center[rows]
-    offsets = center - output_length // 2
-    place = np.arange(output_length)
-    owned = (place >= (start - offsets)[:, None]) & (place < (end - offsets)[:, None])
-    # Rows are in genome order and their intervals are disjoint, so the positions come out sorted.
-    positions = (offsets[:, None] + place)[owned]
-    breaks = np.flatnonzero(np.diff(positions) != 1) + 1
-    for name, handle in handles.items():
-        # Runs of adjacent bases are stored without their positions, a third of the size.
-        for run, block in zip(np.split(positions, breaks), np.split(values[name][owned], breaks), strict=True):
-            if len(run):
-                handle.addEntries(chrom, int(run[0]), values=block.astype(np.float64), span=1, step=1)

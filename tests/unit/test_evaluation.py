@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
 
@@ -170,7 +171,8 @@ def test_no_region_and_no_insertion_are_messages_not_crashes(tmp_path, genome, s
     metrics, table = evaluate(tmp_path / "none.h5", signal, genome, model_kind="chrombpnet")
     assert len(table) == 0
     assert metrics["messages"] == ["There is no region to evaluate."]
-    silent = SignalTrack(array=np.zeros_like(signal.array), path="none")
+    write_bigwig(tmp_path / "silent.bw", SIZES, [])
+    silent = SignalTrack.open(tmp_path / "silent.bw", genome)
     write_predictions(tmp_path / "p.h5", many_regions())
     metrics, table = evaluate(tmp_path / "p.h5", silent, genome, model_kind="bias")
     assert metrics["examples"] == []
@@ -251,14 +253,18 @@ def test_files_that_cannot_be_evaluated_are_named(tmp_path, genome, signal):
         evaluate(tmp_path / "other.h5", signal, genome, model_kind="bias")
 
 
-def test_the_table_has_no_time_stamp(tmp_path, genome, signal):
+def test_the_table_has_no_time_stamp(tmp_path, genome, signal, monkeypatch):
     write_predictions(tmp_path / "p.h5", many_regions())
     _, table = evaluate(tmp_path / "p.h5", signal, genome, model_kind="bias")
     write_table(table, tmp_path / "a.tsv.gz")
+    monkeypatch.setattr(evaluation, "TABLE_ROWS", 7)
     write_table(table, tmp_path / "b.tsv.gz")
     content = (tmp_path / "a.tsv.gz").read_bytes()
     assert content == (tmp_path / "b.tsv.gz").read_bytes()
     assert content[4:8] == b"\0\0\0\0"
+    assert table["jsd"].isna().any()
+    text = table.to_csv(sep="\t", index=False, float_format="%.6g", na_rep="")
+    assert gzip.decompress(content).decode() == text
     read = pd.read_csv(tmp_path / "a.tsv.gz", sep="\t")
     assert read.columns.tolist() == [
         "chrom",

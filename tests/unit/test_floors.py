@@ -14,9 +14,21 @@ DATA_COMMANDS = ["genome", "signal", "check_signal", "peaks", "folds", "nonpeaks
 FLOORS = {
     0: ["errors", "files", "progress", "chromosomes", "genome"],
     1: [
-        *("bigwig", "bigwig_writer", "reads", "shift", "cut_sites", "given_signal", "signal", "signal_record"),
+        *(
+            "bigwig",
+            "bigwig_writer",
+            "bigwig_sections",
+            "bigwig_trees",
+            "bigwig_zooms",
+            "reads",
+            "shift",
+            "cut_sites",
+            "given_signal",
+            "signal",
+            "signal_record",
+        ),
         *("regions", "peaks", "folds", "nonpeaks", "selection"),
-        *("datasets", "model_regions", "sequences", "backgrounds", "tracks_layout"),
+        *("datasets", "model_regions", "sequences", "backgrounds", "tracks_layout", "region_tracks"),
     ],
     2: ["models", "losses", "metrics", "formats"],
     3: [

@@ -6,6 +6,8 @@ import sys
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 from scipy.spatial.distance import jensenshannon
 
@@ -24,6 +26,43 @@ def test_jensen_shannon_equals_scipy_for_each_region(profiles):
     counts, predicted = profiles
     expected = [jensenshannon(x, p) for x, p in zip(counts, predicted, strict=True)]
     np.testing.assert_allclose(metrics.jensen_shannon(counts, predicted), expected, rtol=1e-10)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([0.02, 0.5, 30.0]),
+    st.sampled_from([np.int32, np.int64, np.uint8, np.float32]),
+    st.sampled_from([np.float32, np.float64]),
+    st.sampled_from([1, 50, 1 << 18]),
+    st.sampled_from([1, 2]),
+)
+def test_distances_equal_scipy_whatever_the_counts_types_blocks_and_threads(
+    seed, rate, counts_type, type_, block_values, threads
+):
+    random = np.random.default_rng(seed)
+    counts = (random.poisson(rate, (9, 25)) * random.choice([1, 1, 5], (9, 1))).astype(counts_type)
+    predicted = (random.gamma(0.3, 1, (9, 25)) * (random.random((9, 25)) < 0.7)).astype(type_)
+    counts[0], predicted[1] = 0, 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(metrics, "BLOCK_VALUES", block_values)
+        distance, normalised = metrics.profile_distances(counts, predicted, threads=threads)
+        np.testing.assert_array_equal(metrics.jensen_shannon(counts, predicted, threads=threads), distance)
+        np.testing.assert_array_equal(metrics.normalised_jsd(counts, predicted, threads=threads), normalised)
+    for row, (x, p) in enumerate(zip(counts.astype(float), predicted.astype(float), strict=True)):
+        if not x.sum() or not p.sum():
+            assert math.isnan(distance[row])
+            assert math.isnan(normalised[row])
+            continue
+        expected, baseline = jensenshannon(x, p), jensenshannon(x, np.ones(25))
+        assert distance[row] == pytest.approx(expected, rel=1e-9)
+        if (x != x[0]).any():
+            assert normalised[row] == pytest.approx(max(1 - expected / baseline, 0), abs=1e-9)
+
+
+def test_no_region_has_no_distance():
+    distance, normalised = metrics.profile_distances(np.zeros((0, 10), int), np.zeros((0, 10)))
+    assert distance.shape == normalised.shape == (0,)
 
 
 def test_jensen_shannon_reaches_its_ends():

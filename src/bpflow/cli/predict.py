@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,7 +88,7 @@ def _predict_regions(
     from bpflow.folds import read_fold
     from bpflow.genome import Genome
     from bpflow.model_regions import within_chromosomes
-    from bpflow.predicted_tracks import TrackCollector
+    from bpflow.predicted_tracks import write_predicted_track
     from bpflow.prediction import iterate_predictions
     from bpflow.prediction_file import write_predictions
     from bpflow.regions import centers, on, read_regions
@@ -111,17 +112,24 @@ def _predict_regions(
         )
     middles, names = centers(regions), regions["chrom"].to_numpy(dtype=object)
     starts = genome.global_positions(names, middles - model.config.input_length // 2)
-    tracks = None
-    if args.bigwig:
-        length = model.config.output_length
-        tracks = TrackCollector(genome, names, middles, length, official_scale=args.official_scale)
     coordinates = {
         "coords_chrom": names,
         "coords_center": middles,
         "coords_peak": regions["peak"].to_numpy(dtype=np.int64),
     }
     length = model.config.output_length
-    with write_predictions(args.output, coordinates, output_length=length, attributes=attributes) as writer:
+    with ExitStack() as stack:
+        writer = stack.enter_context(
+            write_predictions(args.output, coordinates, output_length=length, attributes=attributes)
+        )
+        add_to_track = None
+        if args.bigwig:
+            scale, threads = args.official_scale, computing.threads
+            add_to_track = stack.enter_context(
+                write_predicted_track(
+                    args.bigwig, genome, names, middles, length, official_scale=scale, threads=threads
+                )
+            )
         for block in iterate_predictions(
             model,
             genome,
@@ -131,10 +139,8 @@ def _predict_regions(
             precision=computing.precision,
         ):
             writer.append(block.prediction)
-            if tracks is not None:
-                tracks.add(block.rows, block.prediction)
-    if tracks is not None:
-        tracks.write(args.bigwig)
+            if add_to_track is not None:
+                add_to_track(block.prediction)
     log.info("predicted %d regions", len(regions))
 
 

@@ -64,7 +64,6 @@ def run(args: argparse.Namespace) -> None:
         read_regions(args.regions, genome),
         genome,
         input_length=input_length,
-        output_length=output_length,
         tested=None if by_chromosome is None else list(by_chromosome),
     )
     for number, reason in (
@@ -87,6 +86,7 @@ def run(args: argparse.Namespace) -> None:
         input_length=input_length,
         output_length=output_length,
         by_chromosome=by_chromosome,
+        threads=computing.threads,
     )
     how = "each chromosome by the model that tests it" if by_chromosome else "mean of the models, for viewing only"
     log.info("wrote tracks over %d regions (%s)", len(layout), how)
