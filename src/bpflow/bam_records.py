@@ -19,6 +19,7 @@ from bpflow.decompression import damaged, decompressed_blocks
 __all__ = ["Alignments", "bam_alignments"]
 
 INT = struct.Struct("<i")
+SIZE, OPERATION = np.dtype("<i4"), np.dtype("<u4")
 # The fixed part of a record, its length included (SAM specification, section 4.2).
 FIELDS = np.dtype(
     [
@@ -70,7 +71,7 @@ class Alignments:
         first, operations = self.cigar[chosen], self.operations[chosen].astype(np.int64)
         stop = np.cumsum(operations)
         inside = np.arange(stop[-1] if len(stop) else 0) - np.repeat(stop - operations, operations)
-        words = _unaligned(self.data, "<u4")[np.repeat(first, operations) + 4 * inside]
+        words = _copied(self.data, np.repeat(first, operations) + 4 * inside, OPERATION)
         lengths = np.where(CONSUMES_REFERENCE[words & 15], words >> 4, 0)
         total = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
         return self.start[chosen] + np.maximum(total[stop] - total[stop - operations], 1)
@@ -126,7 +127,7 @@ def _header_length(block: bytes) -> int:
 
 
 def _alignments(path: str | os.PathLike[str], data: np.ndarray, starts: np.ndarray, contigs: int) -> Alignments:
-    record = _unaligned(data, FIELDS)[starts]
+    record = _records(data, starts)
     if not _plausible(record, contigs).all():
         raise damaged(path, "a record that is none")
     return Alignments(
@@ -154,30 +155,42 @@ def _record_starts(data: np.ndarray, first: int, contigs: int) -> tuple[np.ndarr
     """Where the whole records of a block start, the first of them at `first`, and where the last of them stops."""
     if len(data) - first < FIELDS.itemsize:
         return np.zeros(0, np.int64), first
-    sizes = _unaligned(data, "<i4")
     heads = np.concatenate([[first], _guessed_starts(data, first, contigs)])
-    limits = np.append(heads[1:], len(data))
-    at, chains = heads, []
+    # No whole record starts where no other length fits behind.
+    top = len(data) - INT.size
+    limits = np.append(heads[1:], top)
+    at, chains = heads, [heads]
     while (running := at < limits).any():
-        # A record whose length or end lies past the block's end waits for the next block.
-        size = np.where(at <= len(data) - INT.size, sizes[np.minimum(at, len(sizes) - 1)], len(data))
-        following = at + INT.size + np.maximum(size, SMALLEST)
-        whole = running & (following <= len(data))
-        chains.append(np.where(whole, at, -1))
-        limits = np.where(running & ~whole, at, limits)
-        at = np.where(whole, following, at)
-    agreeing = at[:-1] == heads[1:]
-    sound = len(heads) if agreeing.all() else int(np.argmin(agreeing)) + 1
-    places = np.stack(chains)[:, :sound].T if chains else np.zeros((0, 0), np.int64)
-    stop = int(at[sound - 1])
-    rest = []
-    while sound < len(heads) and stop + INT.size <= len(data):
-        following_one = stop + INT.size + max(INT.unpack_from(data, stop)[0], SMALLEST)
-        if following_one > len(data):
-            break
-        rest.append(stop)
-        stop = following_one
-    return np.concatenate([places[places >= 0], np.array(rest, np.int64)]), stop
+        following = _copied(data, at, SIZE) + (at + INT.size)
+        # A length that is none must neither hold a chain up nor lead it out of the block.
+        at = np.where(running, np.minimum(np.maximum(following, at + 1), top), at)
+        chains.append(at)
+    links = np.stack(chains).T
+    if (at[:-1] == heads[1:]).all():
+        starts = links[links < limits[:, None]]
+    else:
+        starts = _joined(heads, [link[link < limit] for link, limit in zip(links, limits, strict=True)], at, data)
+    stop = _following(data, int(starts[-1]))
+    return (starts, stop) if stop <= len(data) else (starts[:-1], int(starts[-1]))
+
+
+def _joined(heads: np.ndarray, chains: list[np.ndarray], ends: np.ndarray, data: np.ndarray) -> np.ndarray:
+    """Chains joined where one ends at the head of another; where it does not, the gap is walked record by record."""
+    number_of = {int(head): number for number, head in enumerate(heads)}
+    found, at, top = [], int(heads[0]), len(data) - INT.size
+    while at < top:
+        if (number := number_of.get(at)) is not None:
+            found.append(chains[number])
+            at = int(ends[number])
+        else:
+            found.append(np.array([at]))
+            at = max(_following(data, at), at + 1)
+    return np.concatenate(found)
+
+
+def _following(data: np.ndarray, at: int) -> int:
+    """Where the record after the one at `at` starts."""
+    return at + INT.size + int(INT.unpack_from(data.data, at)[0])
 
 
 def _guessed_starts(data: np.ndarray, first: int, contigs: int) -> np.ndarray:
@@ -190,18 +203,31 @@ def _guessed_starts(data: np.ndarray, first: int, contigs: int) -> np.ndarray:
     small = (rows[:, 2 : SEARCHED + 2] == 0) & (rows[:, 3 : SEARCHED + 3] == 0)
     upper = rows[:, 6 : SEARCHED + 6]
     small &= ((upper == 0) | (upper == 255)) & (upper == rows[:, 7 : SEARCHED + 7])
-    row, column = np.nonzero(small)
+    row, column = np.divmod(np.flatnonzero(small), SEARCHED)
     place = first + (row + 1) * STRETCH + column
-    record = _unaligned(data, FIELDS)[place]
-    likely = _plausible(record, contigs)
-    row, place, record = row[likely], place[likely], record[likely]
-    # A read's name ends with a zero byte.
-    likely = data[np.minimum(place + FIELDS.itemsize + record["name_length"] - 1, len(data) - 1)] == 0
+    likely = _likely(data, place, contigs)
     row, place = row[likely], place[likely]
-    return place[np.unique(row, return_index=True)[1]]
+    following = place + INT.size + _records(data, place)["size"]
+    inside = following <= len(data) - FIELDS.itemsize
+    likely = ~inside
+    likely[inside] = _likely(data, following[inside], contigs)
+    return place[likely][np.unique(row[likely], return_index=True)[1]]
 
 
-def _unaligned(data: np.ndarray, dtype: np.typing.DTypeLike) -> np.ndarray:
-    """A view of bytes as items that start at every byte."""
-    kind = np.dtype(dtype)
-    return np.ndarray(shape=(len(data) - kind.itemsize + 1,), dtype=kind, buffer=data, strides=(1,))
+def _likely(data: np.ndarray, place: np.ndarray, contigs: int) -> np.ndarray:
+    """Whether records seem to start at places: their fields can be those of one, and its name ends in a zero byte."""
+    record = _records(data, place)
+    name_end = place + FIELDS.itemsize + record["name_length"] - 1
+    return _plausible(record, contigs) & (data[np.minimum(name_end, len(data) - 1)] == 0)
+
+
+def _records(data: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """The fixed parts of the records at places, (N,) of FIELDS."""
+    return _copied(data, place, FIELDS)
+
+
+def _copied(data: np.ndarray, place: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Items of a type that start at any places of the data, (N,)."""
+    # As plain bytes they are copied whole, several times faster than as numbers out of line or as fields.
+    shape = (len(data) - dtype.itemsize + 1,)
+    return np.ndarray(shape=shape, dtype=f"V{dtype.itemsize}", buffer=data, strides=(1,))[place].view(dtype)

@@ -177,11 +177,11 @@ def _counted(chunks: Sequence[tuple[np.ndarray, int]]) -> Iterator[tuple[np.ndar
     while any(i < len(run) for (run, _), i in zip(runs, at, strict=True)):
         step = SLICE // len(runs) + 1
         ahead = [int(run[i + step]) - less for (run, less), i in zip(runs, at, strict=True) if i + step < len(run)]
-        # No run has more than a step's places below the cut.
-        cut = min(ahead, default=None)
-        if cut is None:
+        if not ahead:
             to = [len(run) for run, _ in runs]
         else:
+            # No run has more than a step's places below the cut.
+            cut = min(ahead)
             to = [i + _rank(run[i:], cut + less) for (run, less), i in zip(runs, at, strict=True)]
         if to == at:
             # One place fills more than a slice.
