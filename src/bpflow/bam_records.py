@@ -127,8 +127,9 @@ def _header_length(block: bytes) -> int:
 
 
 def _alignments(path: str | os.PathLike[str], data: np.ndarray, starts: np.ndarray, contigs: int) -> Alignments:
-    record = _records(data, starts)
-    if not _plausible(record, contigs).all():
+    inside = starts <= len(data) - FIELDS.itemsize
+    record = _records(data, starts[inside])
+    if not (inside.all() and _plausible(record, contigs).all()):
         raise damaged(path, "a record that is none")
     return Alignments(
         contig=record["contig"],
@@ -229,5 +230,5 @@ def _records(data: np.ndarray, place: np.ndarray) -> np.ndarray:
 def _copied(data: np.ndarray, place: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """Items of a type that start at any places of the data, (N,)."""
     # As plain bytes they are copied whole, several times faster than as numbers out of line or as fields.
-    shape = (len(data) - dtype.itemsize + 1,)
+    shape = (max(len(data) - dtype.itemsize + 1, 0),)
     return np.ndarray(shape=shape, dtype=f"V{dtype.itemsize}", buffer=data, strides=(1,))[place].view(dtype)

@@ -15,12 +15,10 @@ EVERY_READ = ReadFilter(0, ())
 
 def all_ends(path, genome, tally=None, read_filter=DEFAULTS, file_format=None):
     tally = Counter() if tally is None else tally
-    batches = list(
-        read_ends(path, genome, file_format=file_format or detect_format(path), read_filter=read_filter, tally=tally)
+    batches = read_ends(
+        path, genome, file_format=file_format or detect_format(path), read_filter=read_filter, tally=tally
     )
-    positions = np.concatenate([batch.positions for batch in batches])
-    plus = np.concatenate([batch.plus for batch in batches])
-    return sorted(zip(positions.tolist(), plus.tolist(), strict=True))
+    return sorted((place, batch.plus) for batch in batches for place in batch.positions.tolist())
 
 
 def test_each_fragment_line_gives_one_end_a_strand(tmp_path, genome):
