@@ -154,7 +154,7 @@ def count_cut_sites(
     seed
         For the sites drawn for the vote.
     threads
-        For decompressing.
+        For decompressing and parsing; the result is the same for any number.
     """
     sites = CutSites(genome, [], [], [])
     for file in files:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import struct
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 
 from isal import igzip_threaded, isal_zlib
 
 from bpflow.errors import InputError
 from bpflow.files import READ_ERRORS, is_gzip
+from bpflow.parallel import map_in_order
 
 __all__ = ["damaged", "decompressed_blocks", "is_bgzf"]
 
@@ -68,20 +67,8 @@ def decompressed_blocks(path: str | os.PathLike[str], *, threads: int = 1) -> It
 
 
 def _bgzf_blocks(path: str | os.PathLike[str], threads: int) -> Iterator[bytes]:
-    groups = _groups(path)
     try:
-        if threads == 1:
-            for group in groups:
-                yield _inflate(group)
-            return
-        with ThreadPoolExecutor(threads) as pool:
-            waiting: deque[Future[bytes]] = deque()
-            for group in groups:
-                waiting.append(pool.submit(_inflate, group))
-                if len(waiting) > threads:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
+        yield from map_in_order(_inflate, _groups(path), threads)
     except READ_ERRORS as error:
         raise damaged(path, error) from None
 

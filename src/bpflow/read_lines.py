@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -13,6 +14,7 @@ from bpflow.decompression import decompressed_blocks
 from bpflow.ends import Ends, absence, place_ends
 from bpflow.errors import InputError
 from bpflow.genome import Genome
+from bpflow.parallel import map_in_order
 
 __all__ = ["line_ends"]
 
@@ -35,27 +37,53 @@ def line_ends(
     has_strand
         Whether the file is a tagAlign.
     threads
-        For decompressing.
+        For decompressing and parsing.
     """
     line = 1
-    for block in _whole_lines(path, threads):
-        frame = _parse(path, block, line, has_strand=has_strand)
-        line += block.count(b"\n")
-        tally["records"] += frame.height
-        chromosome = _chromosomes(frame["chrom"], genome, tally)
-        start, end = frame["start"].to_numpy(), frame["end"].to_numpy()
-        strand = (frame["strand"] == "+").to_numpy() if has_strand else None
-        known = chromosome >= 0
-        if not known.all():
-            chromosome, start, end = chromosome[known], start[known], end[known]
-            strand = None if strand is None else strand[known]
-        tally["kept"] += len(chromosome)
-        for plus, position in ((True, start), (False, end - 1)):
-            chosen = slice(None) if strand is None else strand == plus
-            yield place_ends(genome, chromosome[chosen], position[chosen], tally, plus=plus)
+
+    def read(block: bytes) -> _Block:
+        return _read_block(genome, block, has_strand=has_strand)
+
+    try:
+        for block in map_in_order(read, _whole_lines(path, threads), threads):
+            line += block.lines
+            tally.update(block.tally)
+            yield from block.ends
+    except _UnreadableError as error:
+        raise _blame(path, error.block, line, has_strand=has_strand) from None
     if tally["records"] and not tally["kept"]:
-        first = _parse(path, next(_whole_lines(path, threads)), 1, has_strand=False)
+        first = _parse(next(_whole_lines(path, threads)), has_strand=False)
         genome.require(sorted(first["chrom"].unique()), where=str(path))
+
+
+class _Block(NamedTuple):
+    lines: int
+    tally: Counter[str]
+    ends: list[Ends]
+
+
+class _UnreadableError(Exception):
+    def __init__(self, block: bytes) -> None:
+        super().__init__("a block with a wrong line")
+        self.block = block
+
+
+def _read_block(genome: Genome, block: bytes, *, has_strand: bool) -> _Block:
+    frame = _parse(block, has_strand=has_strand)
+    tally = Counter({"records": frame.height})
+    chromosome = _chromosomes(frame["chrom"], genome, tally)
+    start, end = frame["start"].to_numpy(), frame["end"].to_numpy()
+    strand = (frame["strand"] == "+").to_numpy() if has_strand else None
+    known = chromosome >= 0
+    if not known.all():
+        chromosome, start, end = chromosome[known], start[known], end[known]
+        strand = None if strand is None else strand[known]
+    tally["kept"] = len(chromosome)
+    ends = []
+    for plus, position in ((True, start), (False, end - 1)):
+        chosen = slice(None) if strand is None else strand == plus
+        ends.append(place_ends(genome, chromosome[chosen], position[chosen], tally, plus=plus))
+    return _Block(block.count(b"\n"), tally, ends)
 
 
 def _chromosomes(names: pl.Series, genome: Genome, tally: Counter[str]) -> np.ndarray:
@@ -83,7 +111,7 @@ def _whole_lines(path: str | os.PathLike[str], threads: int) -> Iterator[bytes]:
         yield rest
 
 
-def _parse(path: str | os.PathLike[str], block: bytes, first_line: int, *, has_strand: bool) -> pl.DataFrame:
+def _parse(block: bytes, *, has_strand: bool) -> pl.DataFrame:
     columns = {"column_0": ("chrom", pl.String), "column_1": ("start", pl.Int64), "column_2": ("end", pl.Int64)}
     if has_strand:
         columns["column_5"] = ("strand", pl.String)
@@ -102,13 +130,13 @@ def _parse(path: str | os.PathLike[str], block: bytes, first_line: int, *, has_s
     except pl.exceptions.NoDataError:
         return pl.DataFrame(schema=dict(columns.values()))
     except pl.exceptions.PolarsError:
-        raise _blame(path, block, first_line, has_strand=has_strand) from None
+        raise _UnreadableError(block) from None
     bad = (pl.col("start") < 0) | (pl.col("end") <= pl.col("start"))
     bad = bad | pl.any_horizontal(pl.all().is_null())
     if has_strand:
         bad = bad | ~pl.col("strand").is_in(["+", "-"])
     if frame.select(bad.any()).item():
-        raise _blame(path, block, first_line, has_strand=has_strand)
+        raise _UnreadableError(block)
     return frame
 
 

@@ -83,7 +83,7 @@ def read_ends(
     tally
         Filled with ``records`` and ``kept``, ``dropped: CAUSE`` (records) and ``off chromosome`` (single ends).
     threads
-        For decompressing.
+        For decompressing and parsing.
 
     Raises
     ------

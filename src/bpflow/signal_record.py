@@ -16,6 +16,7 @@ __all__ = ["SignalSummary", "signal_record"]
 
 PWM_REACH = 12
 FLANK_REACH = 4 * PWM_REACH
+FLANKS_A_BLOCK = 1 << 16
 
 
 class SignalSummary:
@@ -52,7 +53,9 @@ class SignalSummary:
         starts = positions[inner] + (self._genome.offsets[name] - PWM_REACH)
         self._around += count_bases(self._genome, starts, 2 * PWM_REACH, counts[inner])
         outer = self._within(name, positions, FLANK_REACH)
-        starts = positions[outer] + (self._genome.offsets[name] - FLANK_REACH)
+        # All positions of a short block, and so many evenly spread ones of a long.
+        some = positions[outer][:: -(-len(positions) // FLANKS_A_BLOCK) or 1]
+        starts = some + (self._genome.offsets[name] - FLANK_REACH)
         for flank, distance in zip(self._flanks, (0, 2 * FLANK_REACH - PWM_REACH), strict=True):
             flank += count_bases(self._genome, starts + distance, PWM_REACH)
 
@@ -61,7 +64,7 @@ class SignalSummary:
         return frequencies(self._around)
 
     def flank_composition(self) -> np.ndarray:
-        """Base frequencies 36 to 48 bases off the distinct positions, (4,)."""
+        """Base frequencies 36 to 48 bases off the distinct positions, (4,); of long blocks, off every few of them."""
         return frequencies(np.concatenate(self._flanks)).mean(axis=0)
 
     def _within(self, name: str, positions: np.ndarray, reach: int) -> slice:

@@ -12,7 +12,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[2] / "src" / "bpflow"
 DATA_COMMANDS = ["genome", "signal", "check_signal", "peaks", "folds", "nonpeaks", "select"]
 FLOORS = {
-    0: ["errors", "files", "progress", "chromosomes", "genome", "decompression"],
+    0: ["errors", "files", "progress", "chromosomes", "genome", "decompression", "parallel"],
     1: [
         *("reads", "read_lines", "alignments", "bam_records", "ends", "site_counts", "shift", "base_composition"),
         *("bigwig", "bigwig_writer", "cut_sites", "given_signal", "signal", "signal_record"),
