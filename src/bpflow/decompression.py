@@ -14,7 +14,7 @@ from bpflow.parallel import map_in_order
 
 __all__ = ["damaged", "decompressed_blocks", "is_bgzf"]
 
-BLOCK = 1 << 24
+BLOCK = 1 << 22
 COMPRESSED_READ = 1 << 22
 # Fixed part of a BGZF header: gzip's own, with the extra field that holds the block's length.
 HEADER = struct.Struct("<3sB6xH2sHH")
@@ -36,7 +36,7 @@ def is_bgzf(path: str | os.PathLike[str]) -> bool:
 
 
 def decompressed_blocks(path: str | os.PathLike[str], *, threads: int = 1) -> Iterator[bytes]:
-    """Yield the content of a plain, gzip or bgzip file in blocks of about 16 MiB.
+    """Yield the content of a plain, gzip or bgzip file in blocks of about 4 MiB.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def _bgzf_blocks(path: str | os.PathLike[str], threads: int) -> Iterator[bytes]:
 
 
 def _groups(path: str | os.PathLike[str]) -> Iterator[list[tuple[memoryview, int]]]:
-    """Whole compressed blocks with their decompressed lengths, about 16 MiB of the latter together."""
+    """Whole compressed blocks with their decompressed lengths, about 4 MiB of the latter together."""
     group: list[tuple[memoryview, int]] = []
     total, length, rest = 0, -1, b""
     with open(path, "rb") as handle:
