@@ -21,7 +21,8 @@ import numpy as np
 from bpflow.files import write_json
 from bpflow.genome import Genome
 from bpflow.reads import ReadFilter, read_ends
-from bpflow.shift import FLANK, SiteCounts, log_odds, sample_log_odds
+from bpflow.shift import FLANK, log_odds, sample_log_odds
+from bpflow.site_counts import SiteCounts
 
 ODD = [f"chr{name}" for name in ("I", "III", "V", "VII", "IX", "XI", "XIII", "XV")]
 REACH = 12
@@ -76,22 +77,20 @@ def main() -> None:
 def measured(folder: Path) -> dict:
     """Log odds around the 5' ends of the odd chromosomes, mean of both strands in read orientation."""
     genome = Genome.open(folder / "sacCer3.fa.gz", chromosomes=ODD)
-    batches = list(
-        read_ends(
-            folder / "fragments.tsv.gz",
-            genome,
-            file_format="fragments",
-            read_filter=ReadFilter(),
-            tally=Counter(),
-        )
-    )
-    positions = np.concatenate([batch.positions for batch in batches])
-    plus = np.concatenate([batch.plus for batch in batches])
+    found: dict[bool, list[np.ndarray]] = {True: [], False: []}
+    for ends in read_ends(
+        folder / "fragments.tsv.gz",
+        genome,
+        file_format="fragments",
+        read_filter=ReadFilter(),
+        tally=Counter(),
+    ):
+        found[ends.plus].append(ends.positions.astype(np.int64))
     rng = np.random.default_rng(0)
     matrices = []
-    for strand in (True, False):
-        sites = SiteCounts(*np.unique(positions[plus == strand], return_counts=True))
-        matrices.append(sample_log_odds(genome, sites, rng, reverse=not strand)[0])
+    for plus, positions in found.items():
+        sites = SiteCounts(*np.unique(np.concatenate(positions), return_counts=True))
+        matrices.append(sample_log_odds(genome, sites, rng, reverse=not plus)[0])
     # The centre of the nine duplicated bases is position 4 of the read.
     first = 4 - REACH
     rows = np.mean(matrices, axis=0)[FLANK[1] + first : FLANK[1] + first + 2 * REACH + 1]

@@ -1,11 +1,15 @@
-"""Reads to one track of cut sites: each file put right by its own shift, then pooled."""
+"""Reads to one track of cut sites: each file put right by its own shift, then pooled.
+
+Nothing here holds all sites at once: they are counted, moved, pooled and written as a stream.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +17,7 @@ import numpy as np
 
 from bpflow.bigwig_writer import write_bigwig
 from bpflow.errors import InputError
-from bpflow.files import sha256, write_json
+from bpflow.files import existing, sha256, write_json
 from bpflow.genome import Genome
 from bpflow.reads import ReadFilter, detect_format, read_ends
 from bpflow.shift import (
@@ -21,12 +25,12 @@ from bpflow.shift import (
     OUTPUT_SHIFT,
     Estimate,
     Shift,
-    SiteCounts,
     estimate_shift,
 )
-from bpflow.signal_record import by_chromosome, signal_record
+from bpflow.signal_record import SignalSummary, signal_record
+from bpflow.site_counts import SiteCounter, Sites, moved_counts, moved_off
 
-__all__ = ["ReadFile", "make_signal"]
+__all__ = ["CutSites", "ReadFile", "count_cut_sites", "make_signal"]
 
 log = logging.getLogger("bpflow")
 
@@ -40,7 +44,6 @@ USUAL_SHIFT = {
     ("DNASE", "tagalign"): Shift(0, 0),
 }
 DEFAULT_FILTER = ReadFilter()
-BUFFERED_ENDS = 1 << 25
 
 
 @dataclass(frozen=True)
@@ -62,41 +65,30 @@ class ReadFile:
     shift: Shift | None = None
 
 
-class SiteCounter:
-    """Counts how often each place was seen, in memory that grows with distinct places and not with reads."""
+@dataclass(frozen=True)
+class CutSites:
+    """The counted cut sites of a sample, each file's put at the output shift.
 
-    def __init__(self) -> None:
-        self._buffer: list[np.ndarray] = []
-        self._buffered = 0
-        self._positions = np.zeros(0, np.int64)
-        self._counts = np.zeros(0, np.int64)
+    Attributes
+    ----------
+    genome
+        The genome that the sites lie in.
+    parts
+        Sites of each file and strand, and how far they are to be moved along the genome.
+    files
+        What was read, dropped, voted and applied: one record a file.
+    messages
+        Warnings.
+    """
 
-    def add(self, positions: np.ndarray, counts: np.ndarray | None = None) -> None:
-        """Count each of `positions` once, or as often as `counts` says."""
-        if counts is not None:
-            self._merge(positions, counts)
-            return
-        self._buffer.append(positions)
-        self._buffered += len(positions)
-        if self._buffered >= BUFFERED_ENDS:
-            self._flush()
+    genome: Genome
+    parts: list[tuple[Sites, int]]
+    files: list[dict[str, Any]]
+    messages: list[str]
 
-    def total(self) -> SiteCounts:
-        """Sorted distinct places and their counts."""
-        self._flush()
-        return SiteCounts(self._positions, self._counts)
-
-    def _flush(self) -> None:
-        if self._buffer:
-            positions, counts = np.unique(np.concatenate(self._buffer), return_counts=True)
-            self._buffer, self._buffered = [], 0
-            self._merge(positions, counts)
-
-    def _merge(self, positions: np.ndarray, counts: np.ndarray) -> None:
-        both = np.concatenate([self._positions, positions])
-        self._positions, inverse = np.unique(both, return_inverse=True)
-        weights = np.concatenate([self._counts, counts])
-        self._counts = np.bincount(inverse, weights=weights, minlength=len(self._positions)).astype(np.int64)
+    def blocks(self) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+        """Yield (chromosome, sorted 0-based positions, counts) in the genome's order, several blocks a chromosome."""
+        return moved_counts(self.genome, self.parts)
 
 
 def make_signal(
@@ -115,42 +107,70 @@ def make_signal(
 
     Parameters
     ----------
+    files, assay, read_filter, shift_check, seed, threads
+        As for :func:`count_cut_sites`.
+    genome
+        The genome; its chromosomes are the bigWig's header.
+    output, qc
+        bigWig of integer insertions, both strands summed; JSON of what was read, dropped, voted and applied.
+    """
+    sites = count_cut_sites(
+        files, assay, genome, read_filter=read_filter, shift_check=shift_check, seed=seed, threads=threads
+    )
+    summary = SignalSummary(genome)
+    write_bigwig(output, genome.sizes, summary.watch(sites.blocks()), threads=threads)
+    record = signal_record(summary, assay, given=False, seed=seed, files=sites.files, messages=sites.messages)
+    write_json(qc, record)
+    for message in sites.messages:
+        log.warning("%s", message)
+    log.info("%d insertions at %d positions", record["insertions"], record["positions"])
+
+
+def count_cut_sites(
+    files: Sequence[ReadFile],
+    assay: str,
+    genome: Genome,
+    *,
+    read_filter: ReadFilter = DEFAULT_FILTER,
+    shift_check: str = "stop",
+    seed: int = 1234,
+    threads: int = 1,
+) -> CutSites:
+    """Read the files of one sample, one after another, and decide how far the reads of each are to be moved.
+
+    Parameters
+    ----------
     files
         The sample's files, pooled after each was put at the output shift.
     assay
         ``ATAC`` (output at +4/-4 from the aligned 5' ends) or ``DNASE`` (0/+1).
     genome
-        The genome; its chromosomes are the bigWig's header.
-    output, qc
-        bigWig of integer insertions, both strands summed; JSON of what was read, dropped, voted and applied.
+        The genome.
     read_filter
-        For BAM and CRAM.
+        For BAM, CRAM and SAM.
     shift_check
         ``stop``: an uncertain vote that the format's habit does not settle is an error; ``warn``: it is a warning,
         and the estimate is used.
     seed
         For the sites drawn for the vote.
     threads
-        For decompressing BAM and CRAM.
+        For decompressing and parsing; the result is the same for any number.
     """
-    messages: list[str] = []
-    pooled, records = SiteCounter(), []
+    sites = CutSites(genome, [], [], [])
     for file in files:
-        record, sites = _read_file(file, assay, genome, read_filter, shift_check, seed, threads, messages)
-        records.append(record)
-        pooled.add(sites.positions, sites.counts)
-    applied = {record["shift"]["input"] for record in records}
+        # The digest takes its own way through the file, beside the reader.
+        with ThreadPoolExecutor(1) as beside:
+            digest = beside.submit(sha256, existing(file.path, "reads: BAM, CRAM, fragments or tagAlign"))
+            parts, record = _read_file(file, assay, genome, read_filter, shift_check, seed, threads, sites.messages)
+        record["sha256"] = digest.result()
+        sites.parts.extend(parts)
+        sites.files.append(record)
+    applied = {record["shift"]["input"] for record in sites.files}
     if len(applied) > 1:
-        messages.append(
+        sites.messages.append(
             f"The files carry different shifts ({', '.join(sorted(applied))}); each was put right before pooling."
         )
-    total = pooled.total()
-    write_bigwig(output, genome.sizes, by_chromosome(genome, total))
-    record = signal_record(genome, total, assay, given=False, seed=seed, files=records, messages=messages)
-    write_json(qc, record)
-    for message in messages:
-        log.warning("%s", message)
-    log.info("%d insertions at %d positions", record["insertions"], record["positions"])
+    return sites
 
 
 def _read_file(
@@ -162,16 +182,15 @@ def _read_file(
     seed: int,
     threads: int,
     messages: list[str],
-) -> tuple[dict[str, Any], SiteCounts]:
+) -> tuple[list[tuple[Sites, int]], dict[str, Any]]:
     file_format = detect_format(file.path) if file.file_format == "auto" else file.file_format
     tally: Counter[str] = Counter()
-    counters = {True: SiteCounter(), False: SiteCounter()}
+    counters = {True: SiteCounter(genome), False: SiteCounter(genome)}
     for ends in read_ends(
         file.path, genome, file_format=file_format, read_filter=read_filter, tally=tally, threads=threads
     ):
-        for strand, counter in counters.items():
-            counter.add(ends.positions[ends.plus == strand])
-    plus, minus = counters[True].total(), counters[False].total()
+        counters[ends.plus].add(ends.positions)
+    plus, minus = counters[True].sites(), counters[False].sites()
     if not tally["kept"]:
         raise InputError(
             "no usable reads" if tally["records"] else "no reads",
@@ -182,21 +201,17 @@ def _read_file(
     estimate = estimate_shift(genome, plus, minus, assay, np.random.default_rng(seed))
     shift, how = _decide(file, file_format, assay, estimate, shift_check, messages)
     move = Shift(OUTPUT_SHIFT[assay].plus - shift.plus, OUTPUT_SHIFT[assay].minus - shift.minus)
-    counter, moved_off = SiteCounter(), 0
-    for sites, distance in ((plus, move.plus), (minus, move.minus)):
-        moved, lost = _move(genome, sites, distance)
-        counter.add(moved.positions, moved.counts)
-        moved_off += lost
-    total = counter.total()
+    parts = [(plus, move.plus), (minus, move.minus)]
+    lost = sum(moved_off(genome, sites, distance) for sites, distance in parts)
     record = {
         "path": file.path,
         "format": file_format,
-        "sha256": sha256(file.path),
+        "sha256": None,
         "records": tally["records"],
         "kept": tally["kept"],
         "dropped": {key.removeprefix("dropped: "): n for key, n in sorted(tally.items()) if key.startswith("dropped")},
-        "insertions": int(total.counts.sum()),
-        "off_chromosome": tally["off chromosome"] + moved_off,
+        "insertions": len(plus) + len(minus) - lost,
+        "off_chromosome": tally["off chromosome"] + lost,
         "shift": {
             "input": str(shift),
             "how": how,
@@ -205,7 +220,7 @@ def _read_file(
             **_vote_record(estimate),
         },
     }
-    return record, total
+    return parts, record
 
 
 def _decide(
@@ -273,13 +288,3 @@ def _dropped_text(tally: Counter[str]) -> str:
     if not dropped:
         return "Check the file"
     return "Dropped: " + ", ".join(f"{n} {cause}" for cause, n in dropped.items())
-
-
-def _move(genome: Genome, sites: SiteCounts, distance: int) -> tuple[SiteCounts, int]:
-    """Move sites along the genome; those that leave their chromosome are lost and counted."""
-    ends = np.array([genome.offsets[name] + genome.sizes[name] for name in genome.names], dtype=np.int64)
-    chromosome = np.searchsorted(ends, sites.positions, side="right")
-    starts = ends - np.array(list(genome.sizes.values()), dtype=np.int64)
-    moved = sites.positions + distance
-    within = (moved >= starts[chromosome]) & (moved < ends[chromosome])
-    return SiteCounts(moved[within], sites.counts[within]), int(sites.counts[~within].sum())

@@ -10,9 +10,10 @@ import numpy as np
 from bpflow.errors import InputError
 from bpflow.files import sha256, write_json
 from bpflow.genome import Genome
-from bpflow.shift import MIN_SITES, OUTPUT_SHIFT, SiteCounts, load_references, sample_log_odds, score
+from bpflow.shift import MIN_SITES, OUTPUT_SHIFT, load_references, sample_log_odds, score
 from bpflow.signal import SignalTrack
-from bpflow.signal_record import signal_record
+from bpflow.signal_record import SignalSummary, signal_record
+from bpflow.site_counts import SiteCounts
 
 __all__ = ["check_bigwig"]
 
@@ -57,7 +58,10 @@ def check_bigwig(signal: str | os.PathLike[str], assay: str, genome: Genome, *, 
             f"The cut-site PWM of the given bigWig resembles the {assay} reference little "
             f"(r {resemblance:.2f} at {OUTPUT_SHIFT[assay]}): check the shift that it was made with."
         )
-    record = signal_record(genome, total, assay, given=True, seed=None, files=[], messages=messages)
+    summary = SignalSummary(genome)
+    for block in total.by_chromosome(genome):
+        summary.add(*block)
+    record = signal_record(summary, assay, given=True, seed=None, files=[], messages=messages)
     record["reference_r"] = resemblance
     record["path"], record["sha256"] = str(signal), sha256(signal)
     write_json(qc, record)

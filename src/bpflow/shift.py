@@ -15,21 +15,21 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from bpflow.base_composition import cut_site_pwm
 from bpflow.errors import InputError
-from bpflow.genome import OTHER_BASE, Genome
+from bpflow.genome import Genome
 
 __all__ = [
     "ASSAYS",
     "MIN_SITES",
     "OUTPUT_SHIFT",
+    "DistinctSites",
     "Estimate",
     "Shift",
-    "SiteCounts",
-    "cut_site_pwm",
     "estimate_shift",
     "load_references",
     "log_odds",
@@ -69,11 +69,11 @@ STANDARD_SHIFTS = {
 }
 
 
-class SiteCounts(NamedTuple):
-    """Distinct 5' ends of one strand: sorted places in ``Genome.array`` and how often each was seen."""
+class DistinctSites(Protocol):
+    """5' ends of one strand, from which distinct places in ``Genome.array`` can be drawn."""
 
-    positions: np.ndarray
-    counts: np.ndarray
+    def draw(self, most: int, rng: np.random.Generator) -> np.ndarray:
+        """All distinct places, or `most` of them."""
 
 
 @dataclass(frozen=True)
@@ -132,48 +132,10 @@ def load_references(assay: str) -> list[dict[str, Any]]:
     return json.loads(text)[assay]
 
 
-def cut_site_pwm(
-    genome: Genome, positions: np.ndarray, weights: np.ndarray, *, before: int, after: int, reverse: bool = False
-) -> tuple[np.ndarray, int]:
-    """Base frequencies around sites.
-
-    Parameters
-    ----------
-    genome
-        Where the bases come from.
-    positions
-        (N,) places in ``Genome.array``.
-    weights
-        (N,) how much each site counts.
-    before, after
-        The window is [position - before, position + after) in read orientation.
-    reverse
-        Whether the reads run backwards (- strand): the window is then read from the other strand.
-
-    Returns
-    -------
-    frequencies, used
-        (before + after, 4) rows that sum to 1, and the number of sites whose window lay within one chromosome.
-    """
-    left, right = (after - 1, before + 1) if reverse else (before, after)
-    bounds = np.array([*genome.offsets.values(), genome.array.size], dtype=np.int64)
-    chromosome = np.searchsorted(bounds, positions, side="right") - 1
-    within = (positions - left >= bounds[chromosome]) & (positions + right <= bounds[chromosome + 1])
-    positions, weights = positions[within], weights[within]
-    counts = np.zeros((left + right, 4))
-    for i in range(-left, right):
-        bases = genome.array[positions + i]
-        counts[i + left] = np.bincount(bases, weights=weights, minlength=OTHER_BASE + 1)[:OTHER_BASE]
-    if reverse:
-        counts = counts[::-1, ::-1]
-    total = counts.sum(axis=1, keepdims=True)
-    return np.divide(counts, total, out=np.full_like(counts, 0.25), where=total > 0), len(positions)
-
-
 def estimate_shift(
     genome: Genome,
-    plus: SiteCounts,
-    minus: SiteCounts,
+    plus: DistinctSites,
+    minus: DistinctSites,
     assay: str,
     rng: np.random.Generator,
     references: Sequence[dict[str, Any]] | None = None,
@@ -185,7 +147,7 @@ def estimate_shift(
     genome
         The genome.
     plus, minus
-        Distinct 5' ends of each strand. Each counts once, so that repeats and duplicates have no more say.
+        5' ends of each strand. Each place counts once, so that repeats and duplicates have no more say.
     assay
         ``ATAC`` or ``DNASE``.
     rng
@@ -235,16 +197,11 @@ def log_odds(frequencies: np.ndarray, background: np.ndarray) -> np.ndarray:
 
 
 def sample_log_odds(
-    genome: Genome, sites: SiteCounts, rng: np.random.Generator, *, reverse: bool
+    genome: Genome, sites: DistinctSites, rng: np.random.Generator, *, reverse: bool
 ) -> tuple[np.ndarray, int]:
     """Log odds around distinct 5' ends against their flanks, (120, 4) in read orientation, and the sites used."""
-    positions = sites.positions
-    if len(positions) > SITES_SAMPLED:
-        positions = rng.choice(positions, SITES_SAMPLED, replace=False, shuffle=False)
     reach = FLANK[1]
-    frequencies, used = cut_site_pwm(
-        genome, positions, np.ones(len(positions)), before=reach, after=reach, reverse=reverse
-    )
+    frequencies, used = cut_site_pwm(genome, sites.draw(SITES_SAMPLED, rng), before=reach, after=reach, reverse=reverse)
     flanks = np.r_[0 : reach - FLANK[0], reach + FLANK[0] : 2 * reach]
     return log_odds(frequencies, frequencies[flanks].mean(axis=0)), used
 

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import gzip
 import json
 
 import numpy as np
+import pysam
 import pytest
 
+from bpflow import decompression, site_counts
 from bpflow.cut_sites import ReadFile, make_signal
 from bpflow.errors import InputError
 from bpflow.shift import Shift
@@ -46,6 +49,27 @@ def test_fragments_bam_and_shifted_fragments_give_the_same_bytes(tmp_path, make,
     made = {name: make(ReadFile(str(path))) for name, path in files.items()}
     assert {record["files"][0]["shift"]["input"] for _, record in made.values()} == {"0/0", "+4/-5"}
     assert len({bytes_ for bytes_, _ in made.values()}) == 1
+
+
+@pytest.mark.parametrize("kind", ["gzip", "bgzip", "bam"])
+def test_threads_blocks_and_buffers_change_no_byte(tmp_path, make, fragments, kind, monkeypatch):
+    path = tmp_path / "reads"
+    if kind == "bam":
+        simulated.write_bam(path.with_suffix(".bam"), fragments, simulated.SIZES)
+        path = path.with_suffix(".bam")
+    else:
+        simulated.write_fragments(path, fragments)
+        if kind == "bgzip":
+            content = gzip.decompress(path.read_bytes())
+            with pysam.BGZFile(str(path), "wb") as out:
+                out.write(content)
+    expected = make(ReadFile(str(path)))
+    monkeypatch.setattr(decompression, "BLOCK", 1 << 16)
+    monkeypatch.setattr(site_counts, "BUFFERED", 5_000)
+    monkeypatch.setattr(site_counts, "SMALL_RUN", 1_000)
+    monkeypatch.setattr(site_counts, "SLICE", 3_000)
+    for threads in (1, 2, 5):
+        assert make(ReadFile(str(path)), threads=threads) == expected
 
 
 def test_counts_are_where_the_convention_says(tmp_path, make, genome, fragments, fragment_file):

@@ -12,21 +12,11 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[2] / "src" / "bpflow"
 DATA_COMMANDS = ["genome", "signal", "check_signal", "peaks", "folds", "nonpeaks", "select"]
 FLOORS = {
-    0: ["errors", "files", "progress", "chromosomes", "genome"],
+    0: ["errors", "files", "progress", "chromosomes", "genome", "decompression", "parallel"],
     1: [
-        *(
-            "bigwig",
-            "bigwig_writer",
-            "bigwig_sections",
-            "bigwig_trees",
-            "bigwig_zooms",
-            "reads",
-            "shift",
-            "cut_sites",
-            "given_signal",
-            "signal",
-            "signal_record",
-        ),
+        *("reads", "read_lines", "alignments", "bam_records", "ends", "site_counts", "shift", "base_composition"),
+        *("cut_sites", "given_signal", "signal", "signal_record"),
+        *("bigwig", "bigwig_writer", "bigwig_sections", "bigwig_trees", "bigwig_zooms"),
         *("regions", "peaks", "folds", "nonpeaks", "selection"),
         *("datasets", "model_regions", "sequences", "backgrounds", "tracks_layout", "region_tracks"),
     ],

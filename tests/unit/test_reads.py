@@ -5,6 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from bpflow import decompression
 from bpflow.errors import InputError
 from bpflow.reads import ReadFilter, detect_format, read_ends
 from unit import simulated
@@ -15,12 +16,10 @@ EVERY_READ = ReadFilter(0, ())
 
 def all_ends(path, genome, tally=None, read_filter=DEFAULTS, file_format=None):
     tally = Counter() if tally is None else tally
-    batches = list(
-        read_ends(path, genome, file_format=file_format or detect_format(path), read_filter=read_filter, tally=tally)
+    batches = read_ends(
+        path, genome, file_format=file_format or detect_format(path), read_filter=read_filter, tally=tally
     )
-    positions = np.concatenate([batch.positions for batch in batches])
-    plus = np.concatenate([batch.plus for batch in batches])
-    return sorted(zip(positions.tolist(), plus.tolist(), strict=True))
+    return sorted((place, batch.plus) for batch in batches for place in batch.positions.tolist())
 
 
 def test_each_fragment_line_gives_one_end_a_strand(tmp_path, genome):
@@ -104,6 +103,17 @@ def test_a_wrong_line_is_named(tmp_path, genome, text, message):
     path.write_text(text)
     with pytest.raises(InputError, match=message):
         all_ends(path, genome)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_wrong_line_is_numbered_over_blocks(tmp_path, genome, monkeypatch, threads):
+    monkeypatch.setattr(decompression, "BLOCK", 100)
+    lines = [f"chr1\t{i}\t{i + 50}" for i in range(500)]
+    lines[321] = "chr1\t5\tx"
+    path = tmp_path / "reads.txt"
+    path.write_text("\n".join(lines))
+    with pytest.raises(InputError, match="line 322: the end 'x'"):
+        list(read_ends(path, genome, file_format="fragments", read_filter=DEFAULTS, tally=Counter(), threads=threads))
 
 
 def test_damaged_files_are_named(tmp_path, genome, fragment_file, fragments):

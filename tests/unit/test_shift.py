@@ -8,17 +8,18 @@ import pytest
 from bpflow.errors import InputError
 from bpflow.genome import Genome
 from bpflow.reads import ReadFilter, read_ends
-from bpflow.shift import Shift, SiteCounts, cut_site_pwm, estimate_shift, load_references, parse_shift
+from bpflow.shift import Shift, estimate_shift, load_references, parse_shift
+from bpflow.site_counts import SiteCounts
 from unit import simulated
 
 EVEN = ["chrII", "chrIV", "chrVI", "chrVIII", "chrX", "chrXIV", "chrXVI"]
 
 
 def sites(path, genome):
-    batches = list(read_ends(path, genome, file_format="fragments", read_filter=ReadFilter(), tally=Counter()))
-    positions = np.concatenate([batch.positions for batch in batches])
-    plus = np.concatenate([batch.plus for batch in batches])
-    return tuple(SiteCounts(*np.unique(positions[plus == strand], return_counts=True)) for strand in (True, False))
+    found = {True: [], False: []}
+    for batch in read_ends(path, genome, file_format="fragments", read_filter=ReadFilter(), tally=Counter()):
+        found[batch.plus].append(batch.positions.astype(np.int64))
+    return tuple(SiteCounts(*np.unique(np.concatenate(found[plus]), return_counts=True)) for plus in (True, False))
 
 
 def moved(plus, minus, shift):
@@ -36,28 +37,6 @@ def test_shift_is_read_and_written(text, shift):
 def test_malformed_shifts_are_errors(text):
     with pytest.raises(InputError, match="PLUS/MINUS"):
         parse_shift(text, where="--input-shift")
-
-
-def test_pwm_agrees_with_reading_the_letters(genome, sequences):
-    positions = np.array([300, 5_000, 70_000])
-    forward, used = cut_site_pwm(genome, positions, np.array([1.0, 2.0, 1.0]), before=3, after=2)
-    backward, _ = cut_site_pwm(genome, positions, np.ones(3), before=3, after=2, reverse=True)
-    joined = "".join(sequences[name] for name in genome.names).upper()
-    expected = np.zeros((5, 4))
-    reverse = np.zeros((5, 4))
-    for position, weight in zip(positions, (1, 2, 1), strict=True):
-        for row, letter in enumerate(joined[position - 3 : position + 2]):
-            expected[row, "ACGT".index(letter)] += weight
-        for row, letter in enumerate(reversed(joined[position - 1 : position + 4])):
-            reverse[row, "TGCA".index(letter)] += 1
-    assert used == 3
-    np.testing.assert_allclose(forward, expected / 4)
-    np.testing.assert_allclose(backward, reverse / 3)
-
-
-def test_sites_at_chromosome_ends_are_left_out(genome):
-    _, used = cut_site_pwm(genome, np.array([1, 59_999, 60_000, 60_010]), np.ones(4), before=5, after=5)
-    assert used == 1
 
 
 @pytest.mark.parametrize("shift", [Shift(0, 0), Shift(4, -5), Shift(4, -4), Shift(5, -4)])

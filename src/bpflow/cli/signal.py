@@ -58,7 +58,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="kinds of BAM and CRAM reads to leave out, separated by commas; 'none' keeps all that are mapped",
     )
     parser.add_argument("--chromosomes", default="auto", help="with a FASTA: as in 'bpflow genome'")
-    parser.add_argument("--threads", type=positive_int, default=1, help="threads that decompress BAM and CRAM")
+    parser.add_argument("--threads", type=positive_int, default=1, help="threads that decompress and parse the reads")
     add_seed(parser)
 
 

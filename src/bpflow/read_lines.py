@@ -1,0 +1,171 @@
+"""Reads in text: fragment files and tagAligns, parsed in blocks, a wrong line named by its number."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+
+from bpflow.decompression import decompressed_blocks
+from bpflow.ends import Ends, absence, place_ends
+from bpflow.errors import InputError
+from bpflow.genome import Genome
+from bpflow.parallel import map_in_order
+
+__all__ = ["line_ends"]
+
+LONGEST_NUMBER = 12
+
+
+def line_ends(
+    path: str | os.PathLike[str], genome: Genome, tally: Counter[str], *, has_strand: bool, threads: int
+) -> Iterator[Ends]:
+    """Yield the 5' ends of a fragment file (one of each strand a line) or a tagAlign (one a line, by its strand).
+
+    Parameters
+    ----------
+    path
+        The file, plain, gzip or bgzip.
+    genome
+        Lines of other contigs are dropped.
+    tally
+        Filled as :func:`bpflow.reads.read_ends` says.
+    has_strand
+        Whether the file is a tagAlign.
+    threads
+        For decompressing and parsing.
+    """
+    line = 1
+
+    def read(block: bytes) -> _Block:
+        return _read_block(genome, block, has_strand=has_strand)
+
+    try:
+        for block in map_in_order(read, _whole_lines(path, threads), threads):
+            line += block.lines
+            tally.update(block.tally)
+            yield from block.ends
+    except _UnreadableError as error:
+        raise _blame(path, error.block, line, has_strand=has_strand) from None
+    if tally["records"] and not tally["kept"]:
+        first = _parse(next(_whole_lines(path, threads)), has_strand=False)
+        genome.require(sorted(first["chrom"].unique()), where=str(path))
+
+
+class _Block(NamedTuple):
+    lines: int
+    tally: Counter[str]
+    ends: list[Ends]
+
+
+class _UnreadableError(Exception):
+    def __init__(self, block: bytes) -> None:
+        super().__init__("a block with a wrong line")
+        self.block = block
+
+
+def _read_block(genome: Genome, block: bytes, *, has_strand: bool) -> _Block:
+    frame = _parse(block, has_strand=has_strand)
+    tally = Counter({"records": frame.height})
+    chromosome = _chromosomes(frame["chrom"], genome, tally)
+    start, end = frame["start"].to_numpy(), frame["end"].to_numpy()
+    strand = (frame["strand"] == "+").to_numpy() if has_strand else None
+    known = chromosome >= 0
+    if not known.all():
+        chromosome, start, end = chromosome[known], start[known], end[known]
+        strand = None if strand is None else strand[known]
+    tally["kept"] = len(chromosome)
+    ends = []
+    for plus, position in ((True, start), (False, end - 1)):
+        chosen = slice(None) if strand is None else strand == plus
+        ends.append(place_ends(genome, chromosome[chosen], position[chosen], tally, plus=plus))
+    return _Block(block.count(b"\n"), tally, ends)
+
+
+def _chromosomes(names: pl.Series, genome: Genome, tally: Counter[str]) -> np.ndarray:
+    """Index of each name in ``genome.names``, -1 for those that are not there, which are counted as dropped."""
+    # Lines of one chromosome mostly follow each other, so that a name is looked up once a stretch.
+    stretches = names.rle().struct.unnest()
+    index = stretches["value"].cast(pl.Enum(genome.names), strict=False).to_physical().cast(pl.Int64).fill_null(-1)
+    absent = stretches.filter(index < 0).group_by("value").agg(pl.col("len").sum())
+    for name, lines in absent.iter_rows():
+        tally[f"dropped: {absence(genome, name)}"] += lines
+    return np.repeat(index.to_numpy(), stretches["len"].to_numpy())
+
+
+def _whole_lines(path: str | os.PathLike[str], threads: int) -> Iterator[bytes]:
+    """Blocks of the decompressed file that end at a line's end."""
+    rest = b""
+    for block in decompressed_blocks(path, threads=threads):
+        cut = block.rfind(b"\n") + 1
+        if cut:
+            yield rest + block[:cut]
+            rest = block[cut:]
+        else:
+            rest += block
+    if rest:
+        yield rest
+
+
+def _parse(block: bytes, *, has_strand: bool) -> pl.DataFrame:
+    columns = {"column_0": ("chrom", pl.String), "column_1": ("start", pl.Int64), "column_2": ("end", pl.Int64)}
+    if has_strand:
+        columns["column_5"] = ("strand", pl.String)
+    names = {column: name for column, (name, _) in columns.items()}
+    try:
+        frame = pl.read_csv(
+            block,
+            separator="\t",
+            has_header=False,
+            columns=list(columns),
+            schema_overrides={column: kind for column, (_, kind) in columns.items()},
+            comment_prefix="#",
+            quote_char=None,
+            truncate_ragged_lines=True,
+        ).rename(names)
+    except pl.exceptions.NoDataError:
+        return pl.DataFrame(schema=dict(columns.values()))
+    except pl.exceptions.PolarsError:
+        raise _UnreadableError(block) from None
+    bad = (pl.col("start") < 0) | (pl.col("end") <= pl.col("start"))
+    bad = bad | pl.any_horizontal(pl.all().is_null())
+    if has_strand:
+        bad = bad | ~pl.col("strand").is_in(["+", "-"])
+    if frame.select(bad.any()).item():
+        raise _UnreadableError(block)
+    return frame
+
+
+def _blame(path: str | os.PathLike[str], block: bytes, first_line: int, *, has_strand: bool) -> InputError:
+    """Find the line that a block could not be parsed for."""
+    needed = 6 if has_strand else 3
+    found: str | None
+    for number, raw in enumerate(block.split(b"\n"), start=first_line):
+        line = raw.decode("utf-8", errors="replace").rstrip("\r")
+        if not line or line.startswith("#"):
+            if line or number == first_line + block.count(b"\n"):
+                continue
+            found, expected = "an empty line", "a line of tab-separated columns"
+        else:
+            found, expected = _fault(line.split("\t"), needed, has_strand=has_strand)
+        if found:
+            return InputError(found, where=f"{path}, line {number}", expected=expected)
+    return InputError("a line that cannot be read", where=str(path), expected="tab-separated text")
+
+
+def _fault(columns: list[str], needed: int, *, has_strand: bool) -> tuple[str | None, str]:
+    if len(columns) < needed:
+        return f"{len(columns)} column(s)", f"{needed} or more, separated by tabs"
+    for value, what in zip(columns[1:3], ("start", "end"), strict=True):
+        if not value.removeprefix("-").isdigit() or len(value) > LONGEST_NUMBER:
+            return f"the {what} {value!r}", "a whole number of bases"
+    start, end = int(columns[1]), int(columns[2])
+    if start < 0 or end <= start:
+        return f"start {start} and end {end}", "0 <= start < end (0-based, half-open)"
+    if has_strand and columns[5] not in ("+", "-"):
+        return f"the strand {columns[5]!r}", "+ or - in column 6"
+    return None, ""

@@ -1,0 +1,62 @@
+"""Decompressed blocks: the same bytes from every kind of file and any number of threads, and damage always seen."""
+
+from __future__ import annotations
+
+import gzip
+
+import numpy as np
+import pysam
+import pytest
+
+from bpflow import decompression
+from bpflow.decompression import decompressed_blocks, is_bgzf
+from bpflow.errors import InputError
+
+# Compressible, and longer than several BGZF blocks.
+CONTENT = b"".join(b"chr1\t%d\t%d\n" % (i, i * 7919 % 10_007) for i in range(40_000))
+
+
+@pytest.fixture
+def files(tmp_path):
+    plain, zipped, blocked = tmp_path / "a.txt", tmp_path / "a.gz", tmp_path / "a.bgz"
+    plain.write_bytes(CONTENT)
+    zipped.write_bytes(gzip.compress(CONTENT[:5000]) + gzip.compress(CONTENT[5000:]))
+    pysam.tabix_compress(str(plain), str(blocked))
+    return {"plain": plain, "gzip": zipped, "bgzip": blocked}
+
+
+@pytest.mark.parametrize("kind", ["plain", "gzip", "bgzip"])
+def test_same_bytes_for_any_number_of_threads(files, kind, monkeypatch):
+    assert is_bgzf(files[kind]) == (kind == "bgzip")
+    monkeypatch.setattr(decompression, "BLOCK", 1 << 17)
+    monkeypatch.setattr(decompression, "COMPRESSED_READ", 999)
+    read = [list(decompressed_blocks(files[kind], threads=threads)) for threads in (1, 2, 3)]
+    assert b"".join(read[0]) == CONTENT
+    assert len(read[0]) > 2
+    assert read[0] == read[1] == read[2]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("kind", ["gzip", "bgzip"])
+def test_a_file_cut_anywhere_is_damaged(files, kind, threads):
+    whole = files[kind].read_bytes()
+    for length in [len(whole) - 1, len(whole) - 28, *np.linspace(30, len(whole) - 40, 7).astype(int).tolist()]:
+        files[kind].write_bytes(whole[:length])
+        with pytest.raises(InputError, match=r"a\.(b?)gz: the file is damaged or cut short"):
+            list(decompressed_blocks(files[kind], threads=threads))
+
+
+@pytest.mark.parametrize("kind", ["gzip", "bgzip"])
+def test_a_changed_byte_is_damage(files, kind):
+    whole = bytearray(files[kind].read_bytes())
+    for place in np.linspace(300, len(whole) - 60, 9).astype(int):
+        changed = whole.copy()
+        changed[place] ^= 0x10
+        files[kind].write_bytes(changed)
+        with pytest.raises(InputError, match="damaged or cut short"):
+            list(decompressed_blocks(files[kind], threads=2))
+
+
+def test_an_empty_file_has_no_blocks(tmp_path):
+    (tmp_path / "empty").touch()
+    assert list(decompressed_blocks(tmp_path / "empty")) == []
