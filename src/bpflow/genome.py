@@ -10,12 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pysam
+from numpy.lib.stride_tricks import sliding_window_view
 
 from bpflow.chromosomes import choose_chromosomes, explain_mismatch
 from bpflow.errors import InputError
 from bpflow.files import READ_ERRORS, atomic_path, existing, is_gzip, open_binary, read_json, sha256, stamp, write_json
 
-__all__ = ["OTHER_BASE", "Genome", "encode", "encode_fasta", "reverse_complement_codes"]
+__all__ = ["OTHER_BASE", "Genome", "code_windows", "encode", "encode_fasta", "reverse_complement_codes"]
 
 OTHER_BASE = 4
 INVALID = 255
@@ -34,6 +35,11 @@ def encode(sequence: str) -> np.ndarray:
 def reverse_complement_codes(codes: np.ndarray) -> np.ndarray:
     """Reverse complement of (N, L) uint8 codes; codes of other bases stay."""
     return _COMPLEMENT[codes[:, ::-1]]
+
+
+def code_windows(array: np.ndarray, starts: np.ndarray, width: int) -> np.ndarray:
+    """Windows of equal `width` of an array of codes, (N, width) uint8, copied."""
+    return sliding_window_view(np.asarray(array), width)[np.asarray(starts)]
 
 
 @dataclass(frozen=True)
@@ -125,9 +131,15 @@ class Genome:
         offsets = np.array([self.offsets[name] for name in names], dtype=np.int64)
         return (offsets[inverse] if len(names) else np.zeros(0, np.int64)) + np.asarray(positions, dtype=np.int64)
 
+    def locate(self, place: int) -> tuple[str, int]:
+        """Chromosome and 0-based position of a place in `array`."""
+        starts = np.array([self.offsets[name] for name in self.names])
+        name = self.names[int(np.searchsorted(starts, place, side="right")) - 1]
+        return name, place - self.offsets[name]
+
     def windows(self, global_starts: np.ndarray, width: int) -> np.ndarray:
         """Codes of windows of equal width, (N, width) uint8; `global_starts` as :meth:`global_positions`."""
-        return self.array[np.asarray(global_starts)[:, None] + np.arange(width)]
+        return code_windows(self.array, global_starts, width)
 
     def require(self, names: Sequence[str], *, where: str) -> None:
         """Stop if any of `names` is not a chromosome of this genome, saying how names differ."""
