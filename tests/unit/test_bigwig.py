@@ -70,7 +70,8 @@ def test_every_kind_of_section_reads_as_pybigwig_does(tmp_path, genome, monkeypa
     reached = dict.fromkeys(simulated.SIZES, 0)
     for name, (kind, gap, span, apart, values) in sorted(chosen, key=lambda entry: entry[0]):
         starts = reached[name] + gap + (span + apart) * np.arange(len(values))
-        reached[name] = int(starts[-1]) + span
+        # pyBigWig wants the whole last step of a fixedStep section to itself.
+        reached[name] = int(starts[-1]) + span + apart
         if kind == "bedGraph":
             sections.append((name, starts.tolist(), {"ends": (starts + span).tolist(), "values": values}))
         elif kind == "variableStep":
