@@ -103,12 +103,17 @@ class SignalTrack:
         """
         starts = np.asarray(global_starts, dtype=np.int64)
         first, last = self.between(starts, starts + width)
-        rows, sites = _spread(first, last)
-        columns = self.positions[sites] - starts[rows]
-        if reverse is not None:
-            columns = np.where(np.asarray(reverse)[rows], width - 1 - columns, columns)
+        number = last - first
+        sites = _indices(first, number)
+        # Where each site goes in the flat result: base + place, or base - place in a window that is turned.
+        base = np.arange(len(starts)) * width
+        if reverse is None:
+            flat = self.positions.take(sites) + np.repeat(base - starts, number)
+        else:
+            flat = self.positions.take(sites) * np.repeat(np.where(reverse, -1, 1), number)
+            flat += np.repeat(np.where(reverse, base + width - 1 + starts, base - starts), number)
         result = np.zeros((len(starts), width), dtype=np.int32)
-        result[rows, columns] = self.counts[sites]
+        result.ravel()[flat] = self.counts.take(sites)
         return result
 
     def sums(self, global_starts: np.ndarray, width: int | np.ndarray) -> np.ndarray:
@@ -118,16 +123,16 @@ class SignalTrack:
         result = np.zeros(len(starts), dtype=np.int64)
         group = np.cumsum(last - first) // SITES_AT_ONCE
         for part in np.split(np.arange(len(starts)), np.flatnonzero(np.diff(group)) + 1):
-            rows, sites = _spread(first[part], last[part])
-            result[part] = np.bincount(rows, weights=self.counts[sites], minlength=len(part)).astype(np.int64)
+            number = (last - first)[part]
+            counts = self.counts.take(_indices(first[part], number))
+            rows = np.repeat(np.arange(len(part)), number)
+            result[part] = np.bincount(rows, weights=counts, minlength=len(part)).astype(np.int64)
         return result
 
 
-def _spread(first: np.ndarray, last: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Row number and index of every site in [first, last) of each row."""
-    number = last - first
-    rows = np.repeat(np.arange(len(number)), number)
-    return rows, np.arange(len(rows)) + np.repeat(first - (np.cumsum(number) - number), number)
+def _indices(first: np.ndarray, number: np.ndarray) -> np.ndarray:
+    """Indices first .. first + number - 1 of each row, one row after the other."""
+    return np.arange(number.sum()) + np.repeat(first - (np.cumsum(number) - number), number)
 
 
 def _mapped(handle: IO[bytes], kind: np.dtype) -> np.ndarray:
