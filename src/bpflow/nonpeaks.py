@@ -17,7 +17,7 @@ from bpflow.files import stamp, write_json
 from bpflow.folds import SPLITS, Fold
 from bpflow.genome import Genome
 from bpflow.regions import (
-    by_chromosome,
+    rows_by_chromosome,
     centers,
     from_centers,
     inside,
@@ -190,7 +190,7 @@ def candidates(genome: Genome, excluded: pd.DataFrame, width: int, stride: int) 
         Sorted starts in the genome's array, (N,) int64, of the windows that touch no interval widened by half a
         window, and how many windows there were before the exclusion.
     """
-    rows_on = by_chromosome(excluded["chrom"])
+    rows_on = rows_by_chromosome(excluded["chrom"])
     left, right = excluded["start"].to_numpy(dtype=np.int64), excluded["end"].to_numpy(dtype=np.int64)
     parts, windows = [], 0
     for name in genome.names:

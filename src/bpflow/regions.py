@@ -14,7 +14,7 @@ from bpflow.genome import Genome
 
 __all__ = [
     "COLUMNS",
-    "by_chromosome",
+    "rows_by_chromosome",
     "centers",
     "from_centers",
     "inside",
@@ -148,8 +148,8 @@ def overlaps(
     """Whether each [start, end) overlaps any interval widened by `margin` on both sides, (N,) bool."""
     result = np.zeros(len(starts), dtype=bool)
     starts, ends = np.asarray(starts), np.asarray(ends)
-    rows_on = by_chromosome(chromosomes)
-    for name, those in by_chromosome(intervals["chrom"]).items():
+    rows_on = rows_by_chromosome(chromosomes)
+    for name, those in rows_by_chromosome(intervals["chrom"]).items():
         if name in rows_on:
             rows, near = rows_on[name], intervals.iloc[those]
             result[rows] = touched(starts[rows], ends[rows], near["start"].to_numpy(), near["end"].to_numpy(), margin)
@@ -170,7 +170,7 @@ def touched(
     return (before > 0) & (furthest[np.maximum(before - 1, 0)] > starts)
 
 
-def by_chromosome(chromosomes: pd.Series) -> dict[str, np.ndarray]:
+def rows_by_chromosome(chromosomes: pd.Series) -> dict[str, np.ndarray]:
     """Row numbers of each chromosome's regions, in their order."""
     places, names = pd.factorize(chromosomes.to_numpy(dtype=object))
     order = np.argsort(places, kind="stable")
