@@ -17,12 +17,12 @@ from bpflow.files import stamp, write_json
 from bpflow.folds import SPLITS, Fold
 from bpflow.genome import Genome
 from bpflow.regions import (
-    rows_by_chromosome,
     centers,
     from_centers,
     inside,
     read_intervals,
     read_regions,
+    rows_by_chromosome,
     touched,
     write_regions,
 )

@@ -14,7 +14,6 @@ from bpflow.genome import Genome
 
 __all__ = [
     "COLUMNS",
-    "rows_by_chromosome",
     "centers",
     "from_centers",
     "inside",
@@ -22,6 +21,7 @@ __all__ = [
     "overlaps",
     "read_intervals",
     "read_regions",
+    "rows_by_chromosome",
     "touched",
     "write_regions",
 ]
