@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from bpflow.errors import InputError
-from bpflow.genome import reverse_complement_codes
+from bpflow.genome import code_windows, reverse_complement_codes
+from bpflow.signal import SignalTrack
 
 __all__ = ["Batch", "Epoch", "TrainingSet", "Windows", "validation_set"]
 
@@ -48,23 +48,21 @@ class Windows:
     genome
         (total length,) uint8 base codes of all chromosomes.
     signal
-        (total length,) integer insertions, laid out alike.
+        Insertions of the same genome.
     input_length, output_length
         Even widths of both windows; they share the centre: [centre - width / 2, centre + width / 2).
     """
 
     genome: np.ndarray
-    signal: np.ndarray
+    signal: SignalTrack
     input_length: int
     output_length: int
 
     def gather(self, centers: np.ndarray, reverse: np.ndarray) -> Batch:
         """Windows around `centers`; where `reverse`, the reverse complement and the reversed counts."""
-        codes = sliding_window_view(self.genome, self.input_length)[centers - self.input_length // 2]
-        counts = sliding_window_view(self.signal, self.output_length)[centers - self.output_length // 2]
+        codes = code_windows(self.genome, centers - self.input_length // 2, self.input_length)
         codes[reverse] = reverse_complement_codes(codes[reverse])
-        counts[reverse] = counts[reverse, ::-1]
-        return Batch(codes, counts)
+        return Batch(codes, self.signal.windows(centers - self.output_length // 2, self.output_length, reverse))
 
     def batches(self, epoch: Epoch, batch_size: int) -> Iterator[Batch]:
         """All examples of an epoch in order; the last batch may be smaller."""

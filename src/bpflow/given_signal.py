@@ -34,15 +34,15 @@ def check_bigwig(signal: str | os.PathLike[str], assay: str, genome: Genome, *, 
         Values that are no whole non-negative numbers, another assembly, an empty track, or read coverage
         in place of single-base cut sites.
     """
-    array = SignalTrack.open(signal, genome).array
-    positions = np.flatnonzero(array)
-    if not positions.size:
+    track = SignalTrack.open(signal, genome)
+    if not track.positions.size:
         raise InputError("no insertions", where=str(signal), expected="counts of cut sites")
-    following = array[np.minimum(positions + 1, array.size - 1)]
-    repeated = float(np.mean(following == array[positions]))
+    # Of the last site none follows; it is as if it were not repeated.
+    repeats = np.append((np.diff(track.positions) == 1) & (track.counts[1:] == track.counts[:-1]), False)
+    repeated = float(np.mean(repeats))
     # Dense cut-site tracks repeat small values by chance; coverage repeats large ones too.
-    tall = array[positions] > np.median(array[positions])
-    repeated_tall = float(np.mean(following[tall] == array[positions][tall])) if tall.any() else repeated
+    tall = track.counts > np.median(track.counts)
+    repeated_tall = float(np.mean(repeats[tall])) if tall.any() else repeated
     if min(repeated, repeated_tall) > COVERAGE_SHARE:
         raise InputError(
             f"{repeated:.0%} of its bases have the same value as the next one",
@@ -50,7 +50,7 @@ def check_bigwig(signal: str | os.PathLike[str], assay: str, genome: Genome, *, 
             expected="single-base cut sites (5' ends), not the coverage of whole reads",
             mend="Give the reads themselves, or a bigWig of 5' ends",
         )
-    total = SiteCounts(positions, array[positions].astype(np.int64))
+    total = SiteCounts(track.positions.astype(np.int64), track.counts)
     messages = []
     resemblance = _resemblance(genome, total, assay)
     if resemblance is not None and resemblance < LEAST_RESEMBLANCE:

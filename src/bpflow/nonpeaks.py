@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +16,16 @@ from bpflow.errors import InputError
 from bpflow.files import stamp, write_json
 from bpflow.folds import SPLITS, Fold
 from bpflow.genome import Genome
-from bpflow.regions import centers, from_centers, inside, on, overlaps, read_intervals, read_regions, write_regions
+from bpflow.regions import (
+    centers,
+    from_centers,
+    inside,
+    read_intervals,
+    read_regions,
+    rows_by_chromosome,
+    touched,
+    write_regions,
+)
 
 __all__ = ["candidates", "gc_content", "make_nonpeaks", "match_histogram"]
 
@@ -24,7 +35,8 @@ log = logging.getLogger("bpflow")
 GC_BINS = 101
 # A partner may differ by this much in GC; beyond it a peak stays without.
 LARGEST_GC_DIFFERENCE = 0.1
-WINDOWS_AT_ONCE = 1 << 16
+# Bases whose running sum is made at once: it stays in the cache.
+GC_BLOCK = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -102,12 +114,14 @@ def make_nonpeaks(
     pool, windows = candidates(genome, pd.concat(excluded), input_length, stride)
     pool_gc = gc_content(genome, pool, input_length)
     frame = frame[inside(frame, genome.sizes, input_length)]
+    starts = genome.global_positions(frame["chrom"].to_numpy(), centers(frame) - input_length // 2)
+    all_peak_gc = gc_content(genome, starts, input_length)
     rng = np.random.default_rng(seed)
     chosen, splits, messages = [], {}, []
     for split in SPLITS:
         names = fold.split(split)
-        peak_gc = gc_content(genome, on(frame, names), input_length)
-        rows = np.flatnonzero(pool["chrom"].isin(names).to_numpy())
+        peak_gc = all_peak_gc[frame["chrom"].isin(names).to_numpy()]
+        rows = _rows_on(genome, pool, names)
         if not len(peak_gc):
             raise InputError(
                 f"no peaks on the {split} chromosomes ({', '.join(names)})",
@@ -138,7 +152,11 @@ def make_nonpeaks(
                 f"candidates within {LARGEST_GC_DIFFERENCE} in GC are used. A smaller nonpeaks.stride gives more."
             )
     picked = np.sort(np.concatenate(chosen))
-    write_regions(pool.iloc[picked], output)
+    places = pool[picked]
+    number = np.searchsorted(list(genome.offsets.values()), places, side="right") - 1
+    offset = np.array(list(genome.offsets.values()), dtype=np.int64)[number]
+    middle = places - offset + input_length // 2
+    write_regions(from_centers(np.array(genome.names, dtype=object)[number], middle, input_length), output)
     for message in messages:
         log.warning("%s", message)
     log.info("%d non-peaks chosen of %d candidates", len(picked), len(pool))
@@ -154,7 +172,7 @@ def make_nonpeaks(
             matched=len(picked),
             unmatched=sum(split["unmatched"] for split in splits.values()),
             splits=splits,
-            gc=_histograms(gc_content(genome, frame[used], input_length), pool_gc[picked], pool_gc),
+            gc=_histograms(all_peak_gc[used], pool_gc[picked], pool_gc),
             stride=stride,
             ratio=ratio,
             seed=seed,
@@ -163,38 +181,61 @@ def make_nonpeaks(
     )
 
 
-def candidates(genome: Genome, excluded: pd.DataFrame, width: int, stride: int) -> tuple[pd.DataFrame, int]:
+def candidates(genome: Genome, excluded: pd.DataFrame, width: int, stride: int) -> tuple[np.ndarray, int]:
     """Lay windows every `stride` bases, strictly inside their chromosome, and drop those near excluded intervals.
 
     Returns
     -------
-    frame, windows
-        Windows that touch no interval widened by half a window, and how many there were before the exclusion.
+    starts, windows
+        Sorted starts in the genome's array, (N,) int64, of the windows that touch no interval widened by half a
+        window, and how many windows there were before the exclusion.
     """
-    names, starts = [], []
+    rows_on = rows_by_chromosome(excluded["chrom"])
+    left, right = excluded["start"].to_numpy(dtype=np.int64), excluded["end"].to_numpy(dtype=np.int64)
+    parts, windows = [], 0
     for name in genome.names:
-        first = np.arange(0, max(genome.sizes[name] - width, 0), stride)
-        names.append(np.full(len(first), name, dtype=object))
-        starts.append(first)
-    start = np.concatenate(starts)
-    frame = from_centers(np.concatenate(names), start + width // 2, width)
-    touched = overlaps(frame["chrom"], start, start + width, excluded, margin=width // 2)
-    return frame[~touched].reset_index(drop=True), len(frame)
+        starts = np.arange(0, max(genome.sizes[name] - width, 0), stride)
+        windows += len(starts)
+        near = rows_on.get(name, np.zeros(0, dtype=np.int64))
+        hit = touched(starts, starts + width, left[near], right[near], margin=width // 2)
+        parts.append(starts[~hit] + genome.offsets[name])
+    return np.concatenate(parts), windows
 
 
-def gc_content(genome: Genome, frame: pd.DataFrame, width: int) -> np.ndarray:
-    """Share of C and G in the window of `width` around each centre, in hundredths (N counts as neither), (N,) int."""
-    starts = genome.global_positions(frame["chrom"].to_numpy(), centers(frame) - width // 2)
-    result = np.zeros(len(starts), dtype=np.int64)
-    for i in range(0, len(starts), WINDOWS_AT_ONCE):
-        part = starts[i : i + WINDOWS_AT_ONCE]
-        low, high = int(part.min()), int(part.max()) + width
+def gc_content(genome: Genome, starts: np.ndarray, width: int) -> np.ndarray:
+    """Share of C and G in windows, in hundredths (N counts as neither), (N,) int8.
+
+    Parameters
+    ----------
+    starts
+        (N,) starts in the genome's array.
+    width
+        Bases of a window.
+    """
+    order = np.argsort(starts, kind="stable")
+    inside_blocks = np.searchsorted(starts, np.arange(0, genome.array.size + GC_BLOCK, GC_BLOCK), sorter=order)
+    result = np.zeros(len(starts), dtype=np.int8)
+    for first, last in itertools.pairwise(inside_blocks.tolist()):
+        if first == last:
+            continue
+        rows = order[first:last]
+        part = starts[rows]
         # A running sum over the stretch that the windows span: two look-ups a window, whatever its width.
-        codes = genome.array[low:high]
-        running = np.concatenate([[0], np.cumsum((codes == 1) | (codes == 2), dtype=np.int64)])
-        counts = running[part - low + width] - running[part - low]
-        result[i : i + WINDOWS_AT_ONCE] = np.round(counts / width * 100).astype(np.int64)
+        codes = np.asarray(genome.array[part[0] : part[-1] + width])
+        running = np.zeros(len(codes) + 1, dtype=np.int32)
+        np.cumsum((codes == 1) | (codes == 2), out=running[1:], dtype=np.int32)
+        part = part - part[0]
+        result[rows] = np.round((running[part + width] - running[part]) / width * 100)
     return result
+
+
+def _rows_on(genome: Genome, starts: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    """Row numbers of the sorted windows on some of the chromosomes."""
+    wanted = [name for name in genome.names if name in names]
+    bounds = [
+        np.searchsorted(starts, [genome.offsets[name], genome.offsets[name] + genome.sizes[name]]) for name in wanted
+    ]
+    return np.concatenate([np.arange(first, last) for first, last in bounds])
 
 
 def match_histogram(peak_gc: np.ndarray, pool_gc: np.ndarray, ratio: int, rng: np.random.Generator) -> Match:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +32,7 @@ REPRODUCIBLE = ("pseudoreplicates", "replicates", "none")
 MACS3_OPTIONS = ["--shift", "-75", "--extsize", "150", "--nomodel", "--keep-dup", "all", "--call-summits"]
 # Naive overlap, as in the ENCODE ATAC-seq pipeline: half of either peak.
 SHARED_FRACTION = 0.5
+SITES_AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ def make_peaks(
             mend="Check the assembly, the blacklist and the depth",
         )
     write_regions(frame, output)
-    total = int(track.array.sum(dtype=np.int64))
+    total = track.total
     in_peaks = insertions_in(track, genome, frame)
     in_blacklist = insertions_in(track, genome, excluded) if excluded is not None else 0
     for message in messages:
@@ -152,17 +154,18 @@ def make_peaks(
 
 def insertions_in(track: SignalTrack, genome: Genome, intervals: pd.DataFrame) -> int:
     """Insertions in the union of intervals; those off the genome's chromosomes are passed over."""
-    total = 0
     known = intervals[intervals["chrom"].isin(genome.sizes)]
-    for name, group in ((str(name), group) for name, group in known.groupby("chrom")):
-        merged_end = genome.offsets[name]
-        for start, end in sorted(zip(group["start"], group["end"], strict=True)):
-            first = max(genome.offsets[name] + start, merged_end)
-            last = genome.offsets[name] + min(end, genome.sizes[name])
-            if last > first:
-                total += int(track.array[first:last].sum(dtype=np.int64))
-                merged_end = last
-    return total
+    names = known["chrom"].to_numpy()
+    size = known["chrom"].map(genome.sizes).to_numpy(dtype=np.int64)
+    starts = genome.global_positions(names, known["start"].to_numpy())
+    ends = genome.global_positions(names, np.minimum(known["end"].to_numpy(), size))
+    order = np.argsort(starts, kind="stable")
+    starts, ends = starts[order], ends[order]
+    # What an interval before reached is counted already.
+    reached = np.maximum.accumulate(np.concatenate([[0], ends]))[:-1]
+    starts = np.maximum(starts, reached)
+    new = ends > starts
+    return int(track.sums(starts[new], (ends - starts)[new]).sum())
 
 
 def _filter(
@@ -194,42 +197,64 @@ def _call(
     replicates: Sequence[str | os.PathLike[str]],
     seed: int,
 ) -> tuple[pd.DataFrame, int]:
-    if not track.array.any():
+    if not len(track.positions):
         raise InputError("no insertions", where=track.path, expected="a signal to call peaks from")
-    with tempfile.TemporaryDirectory(prefix="bpflow_peaks_") as folder:
-        pooled = _macs3(track.array, genome, rules, Path(folder), "pooled")
-        others: list[np.ndarray] = []
+    if rules.reproducible == "replicates" and len(replicates) < 2:
+        raise InputError(
+            f"{len(replicates)} replicate signal(s)",
+            where="--replicates",
+            expected="two or more",
+            mend="Set peaks.reproducible to pseudoreplicates, or list a file a replicate",
+        )
+    with tempfile.TemporaryDirectory(prefix="bpflow_peaks_") as name:
+        folder = Path(name)
+        whole, others = folder / "pooled.bed", []
         if rules.reproducible == "pseudoreplicates":
-            rng = np.random.default_rng(seed)
-            half = rng.binomial(track.array, 0.5).astype(np.int32)
-            others = [half, track.array - half]
-        elif rules.reproducible == "replicates":
-            if len(replicates) < 2:
-                raise InputError(
-                    f"{len(replicates)} replicate signal(s)",
-                    where="--replicates",
-                    expected="two or more",
-                    mend="Set peaks.reproducible to pseudoreplicates, or list a file a replicate",
-                )
-            others = [SignalTrack.open(path, genome).array for path in replicates]
+            others = [folder / "replicate_1.bed", folder / "replicate_2.bed"]
+            _write_tags(track, genome, whole, halves=others, rng=np.random.default_rng(seed))
+        else:
+            _write_tags(track, genome, whole)
+        if rules.reproducible == "replicates":
+            others = [folder / f"replicate_{number}.bed" for number in range(1, len(replicates) + 1)]
+            for replicate, tags in zip(replicates, others, strict=True):
+                _write_tags(SignalTrack.open(replicate, genome), genome, tags)
+        pooled = _macs3(whole, genome, rules)
         reproducible = np.ones(len(pooled), dtype=bool)
-        for number, array in enumerate(others, start=1):
-            again = _macs3(array, genome, rules, Path(folder), f"replicate_{number}")
-            reproducible &= found_again(pooled, again)
+        for tags in others:
+            reproducible &= found_again(pooled, _macs3(tags, genome, rules))
     return pooled[reproducible], int((~reproducible).sum())
 
 
-def _macs3(array: np.ndarray, genome: Genome, rules: PeakRules, folder: Path, name: str) -> pd.DataFrame:
-    tags = folder / f"{name}.bed"
-    with open(tags, "wb") as handle:
+def _write_tags(
+    track: SignalTrack,
+    genome: Genome,
+    whole: Path,
+    halves: Sequence[Path] = (),
+    rng: np.random.Generator | None = None,
+) -> None:
+    """Write each insertion as a line of BED, and if wanted once more to one of two `halves` that `rng` draws."""
+    with ExitStack() as stack:
+        handles = [stack.enter_context(open(path, "wb")) for path in (whole, *halves)]
         for chromosome in genome.names:
-            start = genome.offsets[chromosome]
-            counts = array[start : start + genome.sizes[chromosome]]
-            positions = np.flatnonzero(counts)
-            repeated = np.repeat(positions, counts[positions])
-            pl.DataFrame({"chrom": pl.repeat(chromosome, len(repeated), eager=True), "start": repeated}).with_columns(
-                end=pl.col("start") + 1
-            ).write_csv(handle, separator="\t", include_header=False)
+            offset = genome.offsets[chromosome]
+            first, last = track.between(np.array([offset]), np.array([offset + genome.sizes[chromosome]]))
+            for low in range(int(first[0]), int(last[0]), SITES_AT_ONCE):
+                sites = slice(low, min(low + SITES_AT_ONCE, int(last[0])))
+                counts = track.counts[sites]
+                shares = [counts]
+                if rng is not None:
+                    half = rng.binomial(counts, 0.5)
+                    shares += [half, counts - half]
+                for handle, share in zip(handles, shares, strict=True):
+                    starts = np.repeat(track.positions[sites].astype(np.int64) - offset, share)
+                    tags = pl.DataFrame({"start": starts}).select(
+                        pl.lit(chromosome).alias("chrom"), "start", end=pl.col("start") + 1
+                    )
+                    tags.write_csv(handle, separator="\t", include_header=False)
+
+
+def _macs3(tags: Path, genome: Genome, rules: PeakRules) -> pd.DataFrame:
+    folder, name = tags.parent, tags.stem
     command = [_macs3_program(), "callpeak", "-t", tags, "-f", "BED", "-g", sum(genome.acgt.values())]
     command += ["-p", rules.p_value, *MACS3_OPTIONS, "--outdir", folder, "-n", name, "--verbose", 2]
     log.info("calling peaks (%s)", name)

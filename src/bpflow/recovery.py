@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from bpflow.bigwig import iterate_values
+from bpflow.bigwig import iterate_bases
 from bpflow.errors import InputError
 from bpflow.files import existing, read_json, stamp
 from bpflow.footprints import implant
@@ -112,9 +112,8 @@ def read_truth(path: str | os.PathLike[str]) -> Truth:
 def read_planted_track(path: str | os.PathLike[str], genome: Genome) -> np.ndarray:
     """Read a bigWig of the truth densely, float32, laid out as ``Genome.array``."""
     values = np.zeros(genome.array.size, dtype=np.float32)
-    for name, start, block in iterate_values(path, genome):
-        place = genome.offsets[name] + start
-        values[place : place + len(block)] = block
+    for places, block in iterate_bases(path, genome):
+        values[places] = block
     return values
 
 

@@ -21,6 +21,8 @@ __all__ = [
     "overlaps",
     "read_intervals",
     "read_regions",
+    "rows_by_chromosome",
+    "touched",
     "write_regions",
 ]
 
@@ -131,7 +133,7 @@ def inside(frame: pd.DataFrame, sizes: Mapping[str, int], width: int) -> np.ndar
     that is not in `sizes` has size 0.
     """
     middle = centers(frame)
-    size = frame["chrom"].map(lambda name: sizes.get(name, 0)).to_numpy(dtype=np.int64)
+    size = frame["chrom"].map(dict(sizes)).fillna(0).to_numpy(dtype=np.int64)
     return (middle - width // 2 >= 0) & (middle + width // 2 <= size)
 
 
@@ -146,18 +148,34 @@ def overlaps(
     """Whether each [start, end) overlaps any interval widened by `margin` on both sides, (N,) bool."""
     result = np.zeros(len(starts), dtype=bool)
     starts, ends = np.asarray(starts), np.asarray(ends)
-    names = chromosomes.to_numpy()
-    for name, group in intervals.groupby("chrom", sort=False):
-        rows = np.flatnonzero(names == name)
-        if not rows.size:
-            continue
-        order = np.argsort(group["start"].to_numpy(), kind="stable")
-        left = group["start"].to_numpy()[order] - margin
-        furthest = np.maximum.accumulate(group["end"].to_numpy()[order] + margin)
-        # Among intervals that start before the region's end, one overlaps iff the furthest end passes its start.
-        before = np.searchsorted(left, ends[rows], side="left")
-        result[rows] = (before > 0) & (furthest[np.maximum(before - 1, 0)] > starts[rows])
+    rows_on = rows_by_chromosome(chromosomes)
+    for name, those in rows_by_chromosome(intervals["chrom"]).items():
+        if name in rows_on:
+            rows, near = rows_on[name], intervals.iloc[those]
+            result[rows] = touched(starts[rows], ends[rows], near["start"].to_numpy(), near["end"].to_numpy(), margin)
     return result
+
+
+def touched(
+    starts: np.ndarray, ends: np.ndarray, interval_starts: np.ndarray, interval_ends: np.ndarray, margin: int = 0
+) -> np.ndarray:
+    """:func:`overlaps` on one chromosome, (N,) bool."""
+    if not len(interval_starts):
+        return np.zeros(len(starts), dtype=bool)
+    order = np.argsort(interval_starts, kind="stable")
+    left = interval_starts[order] - margin
+    furthest = np.maximum.accumulate(interval_ends[order] + margin)
+    # Among intervals that start before the region's end, one overlaps iff the furthest end passes its start.
+    before = np.searchsorted(left, ends, side="left")
+    return (before > 0) & (furthest[np.maximum(before - 1, 0)] > starts)
+
+
+def rows_by_chromosome(chromosomes: pd.Series) -> dict[str, np.ndarray]:
+    """Row numbers of each chromosome's regions, in their order."""
+    places, names = pd.factorize(chromosomes.to_numpy(dtype=object))
+    order = np.argsort(places, kind="stable")
+    parts = np.split(order, np.cumsum(np.bincount(places, minlength=len(names)))[:-1]) if len(names) else []
+    return {str(name): rows for name, rows in zip(names, parts, strict=True)}
 
 
 def _split_lines(path: str | os.PathLike[str]) -> tuple[list[list[str]], list[int]]:
@@ -214,7 +232,7 @@ def _check_against(genome: Genome, frame: pd.DataFrame, path: str | os.PathLike[
         genome.require(frame.loc[~known, "chrom"].unique().tolist(), where=str(path))
     if not frame["chrom"].isin(genome.sizes).any():
         genome.require(frame["chrom"].unique().tolist(), where=str(path))
-    size = frame["chrom"].map(lambda name: genome.sizes.get(name, np.inf)).to_numpy()
+    size = frame["chrom"].map(genome.sizes).fillna(np.inf).to_numpy(dtype=float)
     past = np.flatnonzero(centers(frame) >= size)
     if past.size:
         row = frame.iloc[past[0]]

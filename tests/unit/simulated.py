@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pysam
 
+from bpflow.signal import SignalTrack
+
 SIZES = {"chr1": 60_000, "chr2": 45_000, "chr3": 30_000, "chrM": 5_000}
 
 
@@ -116,6 +118,17 @@ def write_bam(
                 setattr(read, key, value)
             out.write(read)
     return path
+
+
+def signal_track(array: np.ndarray, path: str = "made up") -> SignalTrack:
+    """A track of insertions given for every base."""
+    positions = np.flatnonzero(array)
+    return SignalTrack(positions.astype(np.uint32), array[positions].astype(np.int32), path)
+
+
+def every_base(track: SignalTrack, length: int) -> np.ndarray:
+    """(length,) int32 insertions at every base."""
+    return track.windows(np.zeros(1, dtype=np.int64), length)[0]
 
 
 def _wrapped(sequence: str, width: int = 80) -> str:

@@ -8,7 +8,7 @@ from bpflow.bias_scaling import scale_bias
 from bpflow.errors import InputError
 from bpflow.models import BPNet, BPNetConfig, ChromBPNet
 from bpflow.prediction import predict_codes
-from bpflow.signal import SignalTrack
+from unit import simulated
 
 CONFIG = BPNetConfig(input_length=300, output_length=100, filters=4, layers=2)
 
@@ -16,7 +16,7 @@ CONFIG = BPNetConfig(input_length=300, output_length=100, filters=4, layers=2)
 @pytest.fixture
 def signal(genome):
     random = np.random.default_rng(3)
-    return SignalTrack(array=random.poisson(0.2, genome.array.size).astype(np.int32), path="made up")
+    return simulated.signal_track(random.poisson(0.2, genome.array.size))
 
 
 @pytest.fixture
@@ -31,7 +31,8 @@ def test_scaling_makes_the_mean_error_zero_and_keeps_the_rest(model, genome, sig
     profile = predict_codes(model, codes).profile_logits
     scaling = scale_bias(model, genome, signal, centers)
     after = predict_codes(model, codes)
-    observed = np.log1p([signal.array[c - 50 : c + 50].sum() for c in centers])
+    insertions = simulated.every_base(signal, genome.array.size)
+    observed = np.log1p([insertions[c - 50 : c + 50].sum() for c in centers])
     assert np.mean(observed - after.log_counts) == pytest.approx(0, abs=1e-5)
     assert scaling.delta == pytest.approx(scaling.observed_mean - scaling.predicted_mean)
     assert scaling.observed_mean == pytest.approx(observed.mean())

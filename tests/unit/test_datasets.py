@@ -1,52 +1,81 @@
 from __future__ import annotations
 
 import numpy as np
+import pyBigWig
+import pyfaidx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bpflow.datasets import TrainingSet, Windows, validation_set
+from bpflow.bigwig_writer import write_bigwig
+from bpflow.datasets import Epoch, TrainingSet, Windows, validation_set
 from bpflow.errors import InputError
+from bpflow.signal import SignalTrack
+from unit import simulated
 
-LENGTH = 2000
-COMPLEMENT = {0: 3, 1: 2, 2: 1, 3: 0, 4: 4}
-
-
-def windows(input_length=60, output_length=20):
-    random = np.random.default_rng(0)
-    genome = random.integers(0, 5, LENGTH).astype(np.uint8)
-    signal = random.poisson(1, LENGTH).astype(np.int32)
-    return Windows(genome, signal, input_length, output_length)
+LETTERS = "ACGTN"
 
 
-def naive(source, center, width, *, reverse, complement):
-    values = [int(source[position]) for position in range(center - width // 2, center + width // 2)]
-    if complement and reverse:
-        values = [COMPLEMENT[value] for value in values]
-    return values[::-1] if reverse else values
+@pytest.fixture(scope="module")
+def bigwig(genome, tmp_path_factory):
+    rng = np.random.default_rng(0)
+    blocks = [(name, np.arange(size), rng.poisson(0.3, size)) for name, size in genome.sizes.items()]
+    path = tmp_path_factory.mktemp("datasets") / "x.bw"
+    write_bigwig(path, genome.sizes, blocks)
+    return path
 
 
-@settings(max_examples=50, deadline=None)
+@pytest.fixture(scope="module")
+def track(bigwig, genome):
+    return SignalTrack.open(bigwig, genome)
+
+
+@pytest.fixture(scope="module")
+def readers(fasta, bigwig):
+    with pyBigWig.open(str(bigwig)) as values:
+        yield pyfaidx.Fasta(str(fasta)), values
+
+
+def read_region(readers, name, center, input_length, output_length, reverse):
+    """The straightforward way: one region at a time, by other people's readers."""
+    sequences, values = readers
+    sequence = sequences[name][center - input_length // 2 : center + input_length // 2]
+    letters = str(-sequence if reverse else sequence).upper()
+    counts = np.nan_to_num(values.values(name, center - output_length // 2, center + output_length // 2, numpy=True))
+    return letters, (counts[::-1] if reverse else counts).tolist()
+
+
+@st.composite
+def regions(draw, widest):
+    name = draw(st.sampled_from(["chr1", "chr2", "chr3"]))
+    first, last = widest // 2, simulated.SIZES[name] - widest // 2
+    # Both ends of a chromosome, its leading Ns and soft-masked bases are drawn often.
+    return name, draw(st.one_of(st.sampled_from([first, last]), st.integers(first, last))), draw(st.booleans())
+
+
+@settings(max_examples=80, deadline=None)
 @given(
-    st.lists(st.tuples(st.integers(50, LENGTH - 50), st.booleans()), min_size=1, max_size=8),
-    st.sampled_from([2, 60, 100]),
-    st.sampled_from([2, 20, 60]),
+    drawn=st.lists(regions(widest=314), min_size=1, max_size=12),
+    input_length=st.sampled_from([2, 60, 314]),
+    output_length=st.sampled_from([2, 20, 314]),
 )
-def test_gather_equals_slicing_region_by_region(regions, input_length, output_length):
-    source = windows(input_length, output_length)
-    centers, reverse = (np.array(column) for column in zip(*regions, strict=True))
-    batch = source.gather(centers, reverse)
-    for row, (center, flip) in enumerate(regions):
-        assert batch.codes[row].tolist() == naive(source.genome, center, input_length, reverse=flip, complement=True)
-        assert batch.counts[row].tolist() == naive(source.signal, center, output_length, reverse=flip, complement=False)
+def test_batches_equal_reading_region_by_region(genome, track, readers, drawn, input_length, output_length):
+    names, middles, reverse = zip(*drawn, strict=True)
+    epoch = Epoch(genome.global_positions(list(names), np.array(middles)), np.array(reverse))
+    batches = list(Windows(genome.array, track, input_length, output_length).batches(epoch, 5))
+    codes, counts = (np.concatenate([batch[i] for batch in batches]) for i in (0, 1))
+    for row, (name, center, flip) in enumerate(drawn):
+        letters, observed = read_region(readers, name, center, input_length, output_length, flip)
+        assert "".join(LETTERS[code] for code in codes[row]) == letters
+        assert counts[row].tolist() == observed
+    assert (codes.dtype, counts.dtype) == (np.uint8, np.int32)
 
 
-def test_gather_leaves_genome_and_signal_as_they_are():
-    source = windows()
-    genome, signal = source.genome.copy(), source.signal.copy()
-    source.gather(np.array([100, 200]), np.array([True, True]))
-    np.testing.assert_array_equal(source.genome, genome)
-    np.testing.assert_array_equal(source.signal, signal)
+def test_gather_leaves_genome_and_signal_as_they_are(genome, track):
+    before = genome.array.copy(), track.positions.copy(), track.counts.copy()
+    Windows(genome.array, track, 60, 20).gather(np.array([100, 200]), np.array([True, True]))
+    for old, new in zip(before, (genome.array, track.positions, track.counts), strict=True):
+        np.testing.assert_array_equal(old, new)
 
 
 PEAKS = np.arange(10_000, 20_000, 100)
@@ -103,8 +132,8 @@ def test_without_peaks_all_nonpeaks_are_used_unmoved():
     assert not np.array_equal(epoch.centers, NONPEAKS)
 
 
-def test_the_last_batch_is_kept():
-    source = windows()
+def test_the_last_batch_is_kept(genome, track):
+    source = Windows(genome.array, track, 60, 20)
     epoch = TrainingSet(np.zeros(0, int), np.arange(100, 110)).epoch(1)
     assert [len(batch.codes) for batch in source.batches(epoch, 4)] == [4, 4, 2]
 

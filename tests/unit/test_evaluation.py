@@ -21,6 +21,7 @@ from bpflow.evaluation import evaluate, summarise, write_table
 from bpflow.files import read_json, write_json
 from bpflow.genome import Genome
 from bpflow.signal import SignalTrack
+from unit import simulated
 
 WIDTH = 20
 SIZES = {"chr1": 900, "chr2": 700}
@@ -171,8 +172,7 @@ def test_no_region_and_no_insertion_are_messages_not_crashes(tmp_path, genome, s
     metrics, table = evaluate(tmp_path / "none.h5", signal, genome, model_kind="chrombpnet")
     assert len(table) == 0
     assert metrics["messages"] == ["There is no region to evaluate."]
-    write_bigwig(tmp_path / "silent.bw", SIZES, [])
-    silent = SignalTrack.open(tmp_path / "silent.bw", genome)
+    silent = simulated.signal_track(np.zeros(genome.array.size))
     write_predictions(tmp_path / "p.h5", many_regions())
     metrics, table = evaluate(tmp_path / "p.h5", silent, genome, model_kind="bias")
     assert metrics["examples"] == []

@@ -79,3 +79,22 @@ def test_chrom_sizes_and_record_agree(genome_json):
     record = json.loads(genome_json.read_text())
     lines = genome_json.with_name("chrom.sizes").read_text().split("\n")[:-1]
     assert lines == [f"{row['name']}\t{row['length']}" for row in record["chromosomes"]]
+
+
+@pytest.mark.parametrize("block", [1, 7, 1000])
+def test_names_do_not_depend_on_the_block(tmp_path, monkeypatch, block):
+    text = ">a first > of all\nACGT\nAC\n>chrM\nACGTACGT\n>b\r\nGG\r\n>last\nNN"
+    (tmp_path / "g.fa").write_text(text)
+    monkeypatch.setattr("bpflow.genome.BLOCK", block)
+    encode_fasta(tmp_path / "g.fa", tmp_path / "genome.json")
+    opened = Genome.open(tmp_path / "genome.json")
+    assert opened.sizes == {"a": 6, "b": 2, "last": 2}
+    assert opened.dropped == {"chrM": "mitochondrion"}
+    assert opened.array.tolist() == [0, 1, 2, 3, 0, 1, 2, 2, 4, 4]
+
+
+def test_a_place_is_located_on_its_chromosome(genome):
+    for name in genome.names:
+        first, last = genome.offsets[name], genome.offsets[name] + genome.sizes[name] - 1
+        assert genome.locate(first) == (name, 0)
+        assert genome.locate(last) == (name, genome.sizes[name] - 1)

@@ -30,6 +30,10 @@ def peak_file(tmp_path):
     return tmp_path / "peaks.narrowPeak"
 
 
+def starts_of(frame, genome):
+    return genome.global_positions(frame["chrom"].to_numpy(), centers(frame) - WIDTH // 2)
+
+
 def nonpeaks(tmp_path, genome, peak_file, **options):
     output, qc = tmp_path / "n.narrowPeak", tmp_path / "n.json"
     options = {"input_length": WIDTH, "stride": 100, "ratio": 2, **options}
@@ -52,8 +56,8 @@ def test_gc_is_matched_within_each_split(tmp_path, genome, peak_file):
     frame, _ = nonpeaks(tmp_path, genome, peak_file)
     peaks = read_regions(peak_file)
     for split in ("train", "valid"):
-        wanted = np.repeat(np.sort(gc_content(genome, on(peaks, FOLD.split(split)), WIDTH)), 2)
-        chosen = np.sort(gc_content(genome, on(frame, FOLD.split(split)), WIDTH))
+        wanted = np.repeat(np.sort(gc_content(genome, starts_of(on(peaks, FOLD.split(split)), genome), WIDTH)), 2)
+        chosen = np.sort(gc_content(genome, starts_of(on(frame, FOLD.split(split)), genome), WIDTH))
         assert np.abs(wanted - chosen).max() <= 2
 
 
@@ -82,17 +86,30 @@ def test_a_split_without_candidates_or_peaks_is_an_error(tmp_path, genome, peak_
 
 
 @settings(max_examples=60, deadline=None)
-@given(start=st.integers(0, 59_000), width=st.sampled_from([2, 100, 998]))
-def test_gc_agrees_with_counting_letters(genome, sequences, start, width):
-    frame = from_centers(["chr1"], np.array([start + width // 2]), width)
-    letters = sequences["chr1"][start : start + width].upper()
-    assert gc_content(genome, frame, width)[0] == round((letters.count("G") + letters.count("C")) / width * 100)
+@given(
+    starts=st.lists(st.integers(0, 44_000), min_size=1, max_size=20),
+    name=st.sampled_from(["chr1", "chr2"]),
+    width=st.sampled_from([2, 100, 998]),
+)
+def test_gc_agrees_with_counting_letters(genome, sequences, starts, name, width):
+    letters = [sequences[name][start : start + width].upper() for start in starts]
+    found = gc_content(genome, np.array(starts) + genome.offsets[name], width)
+    assert found.tolist() == [round((text.count("G") + text.count("C")) / width * 100) for text in letters]
+
+
+def test_gc_does_not_depend_on_the_block(monkeypatch, genome):
+    starts = np.random.default_rng(0).integers(0, genome.array.size - 500, 3000)
+    whole = gc_content(genome, starts, 500)
+    monkeypatch.setattr("bpflow.nonpeaks.GC_BLOCK", 777)
+    np.testing.assert_array_equal(gc_content(genome, starts, 500), whole)
 
 
 def test_candidates_are_strictly_inside(genome):
-    frame, windows = candidates(genome, pd.DataFrame({"chrom": [], "start": [], "end": []}), 1000, 1000)
-    assert windows == len(frame) == 59 + 44 + 29
-    assert frame["end"].max() < 60_000
+    starts, windows = candidates(genome, pd.DataFrame({"chrom": [], "start": [], "end": []}), 1000, 1000)
+    assert windows == len(starts) == 59 + 44 + 29
+    for name, size in genome.sizes.items():
+        ends = starts[(starts >= genome.offsets[name]) & (starts < genome.offsets[name] + size)] + 1000
+        assert ends.max() < genome.offsets[name] + size
 
 
 @settings(max_examples=200, deadline=None)

@@ -29,8 +29,8 @@ from bpflow.recovery import (
     shuffle_sites,
 )
 from bpflow.regions import from_centers, write_regions
-from bpflow.signal import SignalTrack
 from bpflow.views import Tracks
+from unit import simulated
 
 INPUT, OUTPUT = 64, 20
 SIZES = {"chr1": 3_000, "chr2": 2_000}
@@ -181,7 +181,7 @@ def test_profiles_are_compared_at_the_right_bases(folder, monkeypatch):
     observed = np.rint(10 * accessibility * bias).astype(np.int32)
     monkeypatch.setattr(recovery, "BLOCK", 5)
     result = profile_agreement(
-        starts, genome, accessibility, predict, input_length=INPUT, signal=SignalTrack(observed, "observed")
+        starts, genome, accessibility, predict, input_length=INPUT, signal=simulated.signal_track(observed)
     )
     place = (starts + INPUT // 2 - OUTPUT // 2)[:, None] + np.arange(OUTPUT)
     expected = [np.corrcoef(accessibility[row], (accessibility * bias)[row])[0, 1] for row in place]

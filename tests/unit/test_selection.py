@@ -34,7 +34,7 @@ def data(genome, peak_counts, nonpeak_counts):
         return pd.concat([frame, *extra], ignore_index=True)
 
     peaks, nonpeaks = regions(peak_counts, 1000), regions(nonpeak_counts, 30_000)
-    return peaks, nonpeaks, FOLD, genome, SignalTrack(array, "made up")
+    return peaks, nonpeaks, FOLD, genome, simulated.signal_track(array)
 
 
 def test_bias_threshold_and_strict_quantiles(genome):

@@ -10,6 +10,7 @@ from bpflow.models import BPNet, BPNetConfig, ChromBPNet
 from bpflow.models.encoding import one_hot
 from bpflow.prediction import predict_codes, probabilities
 from bpflow.training import HISTORY_COLUMNS, Recipe, TrainingError, centre_counts, fit, seconds_per_example
+from unit import simulated
 
 SIZES = {"input_length": 200, "output_length": 80, "filters": 8, "layers": 2}
 MOTIF = np.array([2, 0, 3, 0, 0, 2], dtype=np.uint8)
@@ -36,7 +37,7 @@ def planted():
     for center, offset in zip(centers, random.integers(-20, 20, len(centers)), strict=True):
         genome[center + offset : center + offset + 6] = MOTIF
         signal[center + offset + 2] = random.poisson(30)
-    return Windows(genome, signal, 200, 80), centers
+    return Windows(genome, simulated.signal_track(signal), 200, 80), centers
 
 
 def model(seed=3):

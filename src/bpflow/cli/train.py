@@ -134,9 +134,8 @@ def run(args: argparse.Namespace) -> None:
     if computing.device.type == "cpu" and not args.allow_cpu and config.gigaflops > CPU_GIGAFLOPS:
         _refuse(model, training, recipe, computing)
     log.info("%d examples an epoch, %d to validate on", len(training), len(validation))
-    windows = Windows(
-        genome.array, SignalTrack.open(args.signal, genome).array, config.input_length, config.output_length
-    )
+    signal = SignalTrack.open(args.signal, genome)
+    windows = Windows(genome.array, signal, config.input_length, config.output_length)
     if args.model == "bias":
         centre_counts(tower, windows, training)
     fitted = fit(model, windows, training, validation, recipe, device=computing.device, precision=computing.precision)
