@@ -22,9 +22,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import pyBigWig
 import pysam
 
+from bpflow.bigwig_writer import write_bigwig
 from bpflow.files import atomic_path, write_json
 
 CHROMOSOME_LENGTHS = {
@@ -608,14 +608,8 @@ def write_truth(
 
 def write_dense_bigwig(path: Path, layout: Layout, values: np.ndarray) -> None:
     """Write one value a base, over all sequences."""
-    with atomic_path(path) as temporary:
-        handle = pyBigWig.open(str(temporary), "w")
-        handle.addHeader([(name, layout.sizes[name]) for name in layout.names], maxZooms=0)
-        for name in layout.names:
-            part = layout.part(values, name)
-            for start in range(0, len(part), 100_000):
-                handle.addEntries(name, start, values=part[start : start + 100_000], span=1, step=1)
-        handle.close()
+    blocks = ((name, np.arange(layout.sizes[name]), layout.part(values, name)) for name in layout.names)
+    write_bigwig(path, {name: layout.sizes[name] for name in layout.names}, blocks)
 
 
 def write_text(path: Path, text: str) -> None:
