@@ -128,7 +128,8 @@ STEPS = {
         1024,
     ),
 }
-EXAMPLES, REGIONS, TRACKS = 200_000, 50_000, 100_000
+# At human scale, and at least: fewer take too little time to compare.
+NUMBERS = {"examples": (200_000, 20_000), "regions": (50_000, 5_000), "tracks": (100_000, 2_000)}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -179,8 +180,9 @@ def prepare(work: Path, scale: float) -> dict[str, str]:
         "signal": folder / "signal.bw",
         "output": folder / "out",
     }
-    for name, number in (("examples", EXAMPLES), ("regions", REGIONS), ("tracks", TRACKS)):
-        words |= {name: max(640, int(number * scale)), f"few_{name}": max(64, int(number * scale * TENTH))}
+    for name, (number, least) in NUMBERS.items():
+        scaled = max(least, int(number * scale))
+        words |= {name: scaled, f"few_{name}": int(scaled * TENTH)}
     words = {name: str(value) for name, value in words.items()}
     if not Path(words["genome"]).exists():
         command(words, "{python} -m bpflow genome --fasta {fasta} --output {genome}")
@@ -237,7 +239,7 @@ def command(words: Mapping[str, str], template: str, *, shell: bool = False, gro
 
 
 def environment() -> dict[str, str]:
-    """This one, with the package of this checkout."""
+    """The environment of this process, with the package of this checkout."""
     return {**os.environ, "PYTHONPATH": str(ROOT / "src")}
 
 
@@ -249,12 +251,11 @@ def _seconds(measured: Measured) -> float:
 
 def context(args: argparse.Namespace) -> dict[str, Any]:
     """When, where and how it was measured."""
+    start = run([sys.executable, "-c", "import bpflow.cli.signal"], environment=environment())
     return {
         **machine(),
         "scale": args.scale,
-        "start_seconds": round(
-            run([sys.executable, "-c", "import bpflow.cli.signal"], environment=environment()).seconds, 2
-        ),
+        "start_seconds": round(start.seconds, 2),
         "repeats": args.repeats,
     }
 

@@ -43,7 +43,8 @@ def test_counts_are_those_of_the_official_pipe(tmp_path, genome, genome_json, fr
         [ReadFile(str(bam), shift=Shift(0, 0))], assay, genome, output=tmp_path / "x.bw", qc=tmp_path / "x.json"
     )
     assert expected.sum() == 2 * sum(name != "chrM" for name, _, _ in inner)
-    assert np.array_equal(SignalTrack.open(tmp_path / "x.bw", genome).array, expected)
+    counted = simulated.every_base(SignalTrack.open(tmp_path / "x.bw", genome), genome.array.size)
+    assert np.array_equal(counted, expected)
 
 
 @pytest.mark.skipif(not shutil.which("samtools"), reason="needs samtools: make system-deps")
@@ -60,4 +61,4 @@ def test_reads_dropped_are_those_that_samtools_drops(tmp_path, genome, fragments
     make_signal(
         [ReadFile(str(bam), shift=Shift(0, 0))], "ATAC", genome, output=tmp_path / "x.bw", qc=tmp_path / "x.json"
     )
-    assert int(done.stdout) == SignalTrack.open(tmp_path / "x.bw", genome).array.sum()
+    assert int(done.stdout) == SignalTrack.open(tmp_path / "x.bw", genome).total
