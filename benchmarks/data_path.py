@@ -129,7 +129,7 @@ STEPS = {
     ),
 }
 # At human scale, and at least: fewer take too little time to compare.
-NUMBERS = {"examples": (200_000, 20_000), "regions": (50_000, 5_000), "tracks": (100_000, 2_000)}
+NUMBERS = {"examples": (500_000, 20_000), "regions": (50_000, 5_000), "tracks": (100_000, 2_000)}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -76,11 +76,15 @@ def gather_other(fasta: str, signal: str, peaks: str, number: str) -> None:
 
     sequences = pyfaidx.Fasta(fasta, sequence_always_upper=True, as_raw=True)
     chromosomes, summits = examples(peaks, int(number))
+    reverse = np.random.default_rng(0).random(len(summits)) < 0.5
+    complement = str.maketrans("ACGT", "TGCA")
     with timed(), pyBigWig.open(signal) as bigwig:
-        for chromosome, summit in zip(chromosomes, summits.tolist(), strict=True):
+        for chromosome, summit, turned in zip(chromosomes, summits.tolist(), reverse, strict=True):
             sequence = sequences[chromosome][summit - BASES // 2 : summit + BASES // 2]
+            counts = np.nan_to_num(bigwig.values(chromosome, summit - COUNTS // 2, summit + COUNTS // 2, numpy=True))
+            if turned:
+                sequence, counts = sequence.translate(complement)[::-1], counts[::-1]
             np.frombuffer(sequence.encode(), dtype=np.uint8)
-            np.nan_to_num(bigwig.values(chromosome, summit - COUNTS // 2, summit + COUNTS // 2, numpy=True))
 
 
 def examples(peaks: str, number: int) -> tuple[np.ndarray, np.ndarray]:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bpflow.allocation import keep_freed_blocks
 from bpflow.errors import InputError
 from bpflow.genome import code_windows, reverse_complement_codes
 from bpflow.signal import SignalTrack
@@ -60,6 +61,7 @@ class Windows:
 
     def gather(self, centers: np.ndarray, reverse: np.ndarray) -> Batch:
         """Windows around `centers`; where `reverse`, the reverse complement and the reversed counts."""
+        keep_freed_blocks()
         codes = code_windows(self.genome, centers - self.input_length // 2, self.input_length)
         codes[reverse] = reverse_complement_codes(codes[reverse])
         return Batch(codes, self.signal.windows(centers - self.output_length // 2, self.output_length, reverse))

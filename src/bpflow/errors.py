@@ -6,7 +6,15 @@ __all__ = ["BpflowError", "DeviceError", "InputError"]
 
 
 class BpflowError(Exception):
-    """Base of all errors that the command line reports without a traceback."""
+    """Base of all errors that the command line reports without a traceback.
+
+    Attributes
+    ----------
+    exit_code
+        What the command line ends with.
+    """
+
+    exit_code: int = 2
 
 
 class InputError(BpflowError, ValueError):

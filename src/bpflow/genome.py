@@ -22,10 +22,10 @@ OTHER_BASE = 4
 INVALID = 255
 NEWLINE = ord("\n")
 
-_COMPLEMENT = bytes([3, 2, 1, 0, *range(4, 256)])
 _LETTERS = {"Aa": 0, "Cc": 1, "Gg": 2, "Tt": 3, "NnRrYySsWwKkMmBbDdHhVvUuXx-*.": OTHER_BASE}
 _CODES = bytes(next((code for letters, code in _LETTERS.items() if chr(i) in letters), INVALID) for i in range(256))
 BLOCK = 1 << 24
+WORD = 8
 
 
 def encode(sequence: str) -> np.ndarray:
@@ -35,9 +35,13 @@ def encode(sequence: str) -> np.ndarray:
 
 def reverse_complement_codes(codes: np.ndarray) -> np.ndarray:
     """Reverse complement of (N, L) uint8 codes; codes of other bases stay."""
-    # The look-up of bytes is several times faster than that of arrays.
-    reversed_codes = bytearray(np.ascontiguousarray(codes[:, ::-1]).data)
-    return np.frombuffer(reversed_codes.translate(_COMPLEMENT), dtype=np.uint8).reshape(codes.shape)
+    # Whole words are turned, then the bytes in each: several times faster than byte by byte.
+    words = -(-codes.shape[1] // WORD)
+    padded = np.zeros((len(codes), words * WORD), dtype=np.uint8)
+    padded[:, : codes.shape[1]] = codes
+    turned = padded.view(np.uint64)[:, ::-1].byteswap().view(np.uint8)[:, words * WORD - codes.shape[1] :]
+    # 3 - 4 wraps to 255. With a number in place of the array, the minimum is ten times slower.
+    return np.minimum(3 - turned, np.full_like(turned, OTHER_BASE))
 
 
 def code_windows(array: np.ndarray, starts: np.ndarray, width: int) -> np.ndarray:

@@ -10,6 +10,8 @@ import numpy as np
 from scipy.special import gammaln
 from scipy.stats import rankdata
 
+from bpflow.allocation import keep_freed_blocks
+
 __all__ = [
     "jensen_shannon",
     "mean_squared_error",
@@ -20,8 +22,8 @@ __all__ = [
     "spearman",
 ]
 
-# Values of a block of rows: few enough for the processor's cache, and enough that calls cost little.
-BLOCK_VALUES = 1 << 18
+# Values of a block of rows: few enough for little memory, and enough that calls cost little.
+BLOCK_VALUES = 1 << 20
 
 
 def pearson(x: np.ndarray, y: np.ndarray) -> float:
@@ -108,7 +110,8 @@ def _in_blocks(
     probabilities: np.ndarray,
     threads: int,
 ) -> list[np.ndarray]:
-    """Distances of all rows, computed from blocks that stay in the processor's cache."""
+    """Distances of all rows, computed block by block."""
+    keep_freed_blocks()
     counts, probabilities = np.asarray(counts), np.asarray(probabilities)
     step = max(BLOCK_VALUES // max(counts.shape[1], 1), 1)
     blocks = [slice(first, first + step) for first in range(0, max(len(counts), 1), step)]

@@ -5,50 +5,41 @@ from __future__ import annotations
 import copy
 import logging
 import math
+import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from bpflow.averaging import RunningAverage
-from bpflow.datasets import Batch, Epoch, TrainingSet, Windows
-from bpflow.devices import autocast
-from bpflow.errors import BpflowError
-from bpflow.losses import losses
+from bpflow.batches import DeviceBatch, batches_on
+from bpflow.datasets import Epoch, TrainingSet, Windows
+from bpflow.divergence import TrainingError, diagnosis, flat_loss, require_varying_counts
+from bpflow.interruption import StoppedError, StopRequest
 from bpflow.models.base import ProfileModel
 from bpflow.models.bpnet import BPNet
 from bpflow.models.encoding import one_hot
 from bpflow.optimiser import KerasAdam
-from bpflow.progress import track
+from bpflow.progress import Meter
+from bpflow.stepping import CPU_PIECE, Stepper
+from bpflow.training_state import Checkpoint, HistoryRow, Progress, TrainingState
+from bpflow.world import World
 
-__all__ = [
-    "HISTORY_COLUMNS",
-    "Fitted",
-    "HistoryRow",
-    "Recipe",
-    "TrainingError",
-    "centre_counts",
-    "fit",
-    "seconds_per_example",
-]
+__all__ = ["Fitted", "Recipe", "centre_counts", "fit", "seconds_per_example"]
 
-# On a CPU a batch is computed in pieces whose activations fit the caches; gradients add up to the batch's.
-CPU_PIECE = 16
 # How often, in batches, the losses are looked at on a GPU, where looking means waiting.
 CHECK_EVERY = 50
-
+# Validation keeps no activations, so its batches may be this many times as large.
+VALIDATION_BATCHES = 4
 # Examples that the mean log count is taken from.
 CENTRED_ON = 2048
 
+# Mean total, profile and count loss of an example.
+Means = tuple[float, float, float]
+
 log = logging.getLogger("bpflow")
-
-
-class TrainingError(BpflowError, RuntimeError):
-    """Training came to a point from which it cannot go on."""
 
 
 @dataclass(frozen=True)
@@ -73,25 +64,17 @@ class Recipe:
         return asdict(self)
 
 
-class HistoryRow(NamedTuple):
-    """Losses of one epoch, each a mean over examples; of training while the weights still changed."""
-
-    epoch: int
-    train_loss: float
-    train_profile_loss: float
-    train_counts_loss: float
-    valid_loss: float
-    valid_profile_loss: float
-    valid_counts_loss: float
-    seconds: float
-
-
-HISTORY_COLUMNS = HistoryRow._fields
-
-
 @dataclass(frozen=True)
 class Fitted:
-    """What came of a training; the model itself holds the best epoch's weights."""
+    """What came of a training; the model itself holds the best epoch's weights.
+
+    Attributes
+    ----------
+    flat_loss
+        Validation loss of a flat profile and the mean log count: what there was to beat.
+    piece
+        Examples that were computed at once in the end, 0 for whole batches.
+    """
 
     history: list[HistoryRow]
     best_epoch: int
@@ -100,6 +83,8 @@ class Fitted:
     examples_per_epoch: int
     examples_per_second: float
     seconds: float
+    flat_loss: float
+    piece: int
 
 
 def fit(
@@ -111,12 +96,16 @@ def fit(
     *,
     device: torch.device,
     precision: torch.dtype,
-    on_epoch: Callable[[HistoryRow], None] | None = None,
+    checkpoint: Checkpoint | None = None,
+    stop: StopRequest | None = None,
+    world: World | None = None,
+    on_epoch: Callable[[list[HistoryRow]], None] | None = None,
 ) -> Fitted:
     """Train `model` in place and leave it on `device` with the weights of its best epoch.
 
     The best epoch is the one of lowest validation loss. Training ends after `recipe.epochs`, or after `recipe.patience`
-    epochs without a lower loss.
+    epochs without a lower loss. A training that was stopped and goes on from its checkpoint takes the same steps as one
+    that was not; on a CPU, with the same number of threads, its weights are equal bit by bit.
 
     Parameters
     ----------
@@ -128,54 +117,39 @@ def fit(
         How to train.
     device, precision
         Where, and in which precision convolutions run; weights, losses and the optimiser are float32.
+    checkpoint
+        Where to keep the state, and to continue from; without it a training that is stopped is lost.
+    stop
+        Looked at after each batch.
+    world
+        The processes that train together; all call this with the same arguments.
     on_epoch
-        Called with each epoch's losses.
+        Called with the losses of all epochs so far, after each.
 
     Raises
     ------
     TrainingError
-        A loss is no finite number.
+        A loss is no finite number, or grew out of all proportion. The model has the weights of the best epoch, if
+        there was one.
+    InputError
+        The observed counts are all equal.
+    StoppedError
+        `stop` was asked for; the state is in the checkpoint.
     """
-    model.to(device)
-    optimiser = KerasAdam([p for p in model.parameters() if p.requires_grad], lr=recipe.learning_rate)
-    steps = math.ceil(len(training) / recipe.batch_size)
-    average = RunningAverage(model, recipe.average_epochs * steps) if recipe.average_epochs else None
-    kept = average.model if average else model
-    history: list[HistoryRow] = []
-    best_loss, best_epoch, best_weights = math.inf, 0, {}
-    begin, training_seconds = time.perf_counter(), 0.0
-    stopped = "epochs"
-    for number in range(1, recipe.epochs + 1):
-        epoch_begin = time.perf_counter()
-        trained = _train_epoch(
-            model, average, optimiser, windows, training.epoch(number), recipe, device, precision, number
-        )
-        training_seconds += time.perf_counter() - epoch_begin
-        valid = _mean_losses(kept, windows, validation, recipe, device, precision)
-        row = HistoryRow(number, *trained, *valid, time.perf_counter() - epoch_begin)
-        if not math.isfinite(row.valid_loss):
-            raise _not_finite("validation", number)
-        history.append(row)
-        if on_epoch is not None:
-            on_epoch(row)
-        if row.valid_loss < best_loss:
-            best_loss, best_epoch = row.valid_loss, number
-            best_weights = copy.deepcopy(kept.state_dict())
-        _log_epoch(row, recipe, best_epoch, len(training))
-        if number - best_epoch >= recipe.patience:
-            stopped = "patience"
-            break
-    model.load_state_dict(best_weights)
-    model.eval()
-    return Fitted(
-        history=history,
-        best_epoch=best_epoch,
-        best_valid_loss=best_loss,
-        stopped=stopped,
-        examples_per_epoch=len(training),
-        examples_per_second=len(history) * len(training) / training_seconds,
-        seconds=time.perf_counter() - begin,
+    require_varying_counts(windows, training)
+    run = _Run(
+        model,
+        windows,
+        training,
+        validation,
+        recipe,
+        device=device,
+        precision=precision,
+        checkpoint=checkpoint,
+        stop=stop or StopRequest(),
+        world=world or World(),
     )
+    return run.to_its_end(on_epoch)
 
 
 @torch.no_grad()
@@ -193,105 +167,202 @@ def centre_counts(model: BPNet, windows: Windows, training: TrainingSet) -> None
     model.counts.bias.add_(float(observed) - predicted.mean())
 
 
-def seconds_per_example(model: ProfileModel, *, batch_size: int, device: torch.device, precision: torch.dtype) -> float:
-    """Time real training steps on made-up data; the model itself is not changed."""
-    copied = copy.deepcopy(model).to(device)
+def seconds_per_example(
+    model: ProfileModel, *, batch_size: int, device: torch.device, precision: torch.dtype, steps: int = 1
+) -> float:
+    """Time real training steps on made-up data, the best of `steps`; the model itself is not changed."""
+    copied = copy.deepcopy(model).to(device).train()
     optimiser = KerasAdam([p for p in copied.parameters() if p.requires_grad])
+    stepper = Stepper(optimiser, 1.0, device=device, precision=precision)
     config = copied.config
     random = np.random.default_rng(0)
-    batch = Batch(
-        random.integers(0, 4, (batch_size, config.input_length), dtype=np.uint8),
-        random.integers(0, 2, (batch_size, config.output_length), dtype=np.int32),
-    )
-    copied.train()
+    codes = random.integers(0, 4, (batch_size, config.input_length), dtype=np.uint8)
+    counts = random.integers(0, 2, (batch_size, config.output_length), dtype=np.int32)
+    batch = DeviceBatch(torch.from_numpy(codes).to(device), torch.from_numpy(counts).to(device), batch_size)
     times = []
     # The first step also builds the kernels.
-    for _ in range(2):
+    for _ in range(1 + steps):
         begin = time.perf_counter()
-        _step(copied, optimiser, batch, 1.0, device, precision)
+        stepper.update(copied, batch)
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         times.append(time.perf_counter() - begin)
     return min(times) / batch_size
 
 
-def _train_epoch(
-    model: ProfileModel,
-    average: RunningAverage[ProfileModel] | None,
-    optimiser: KerasAdam,
-    windows: Windows,
-    epoch: Epoch,
-    recipe: Recipe,
-    device: torch.device,
-    precision: torch.dtype,
-    number: int,
-) -> tuple[float, float, float]:
-    model.train()
-    total = torch.zeros(3, dtype=torch.float64 if device.type == "cpu" else torch.float32, device=device)
-    batches = windows.batches(epoch, recipe.batch_size)
-    count = math.ceil(len(epoch) / recipe.batch_size)
-    every = 1 if device.type == "cpu" else CHECK_EVERY
-    for done, batch in enumerate(track(batches, count, f"epoch {number} of {recipe.epochs}"), start=1):
-        total += _step(model, optimiser, batch, recipe.counts_loss_weight, device, precision)
-        if average is not None:
-            average.update()
-        if (done % every == 0 or done == count) and not torch.isfinite(total).all():
-            raise _not_finite("training", number, done)
-    loss, profile, counts = (total / len(epoch)).tolist()
-    return loss, profile, counts
+class _Run:
+    """One training, from its start or from a checkpoint."""
+
+    def __init__(
+        self,
+        model: ProfileModel,
+        windows: Windows,
+        training: TrainingSet,
+        validation: Epoch,
+        recipe: Recipe,
+        *,
+        device: torch.device,
+        precision: torch.dtype,
+        checkpoint: Checkpoint | None,
+        stop: StopRequest,
+        world: World,
+    ) -> None:
+        self.training, self.validation, self.recipe = training, validation, recipe
+        self.device, self.checkpoint, self.stop, self.world = device, checkpoint, stop, world
+        model.to(device)
+        optimiser = KerasAdam([p for p in model.parameters() if p.requires_grad], lr=recipe.learning_rate)
+        self.steps = math.ceil(len(training) / recipe.batch_size)
+        average = RunningAverage(model, recipe.average_epochs * self.steps) if recipe.average_epochs else None
+        self.state = TrainingState(model, average, optimiser)
+        self.stepper = Stepper(optimiser, recipe.counts_loss_weight, device=device, precision=precision, world=world)
+        self.batches = batches_on(windows, device)
+        self.flat = flat_loss(windows, validation, recipe.counts_loss_weight)
+        log.info("a flat profile and the mean count have a validation loss of %.4f", self.flat)
+        if checkpoint is not None and checkpoint.restore(self.state):
+            log.info(
+                "continuing from %s: epoch %d, batch %d", checkpoint.path, self.progress.epoch, self.progress.batch
+            )
+        self.clock = time.perf_counter()
+
+    @property
+    def progress(self) -> Progress:
+        return self.state.progress
+
+    def to_its_end(self, on_epoch: Callable[[list[HistoryRow]], None] | None) -> Fitted:
+        progress = self.progress
+        while (stopped := self._ended()) is None:
+            trained = self._train()
+            progress.training_seconds += progress.epoch_seconds
+            self._close_epoch(trained, self._validate())
+            if on_epoch is not None:
+                on_epoch(progress.history)
+            self._save()
+        self._keep_best()
+        return Fitted(
+            history=progress.history,
+            best_epoch=progress.best_epoch,
+            best_valid_loss=progress.best_loss,
+            stopped=stopped,
+            examples_per_epoch=len(self.training),
+            examples_per_second=len(progress.history) * len(self.training) / progress.training_seconds,
+            seconds=progress.seconds,
+            flat_loss=self.flat,
+            piece=self.stepper.piece,
+        )
+
+    def _ended(self) -> str | None:
+        done = len(self.progress.history)
+        if done and done - self.progress.best_epoch >= self.recipe.patience:
+            return "patience"
+        return "epochs" if done >= self.recipe.epochs else None
+
+    def _train(self) -> Means:
+        """Finish the epoch under way; give its mean losses."""
+        progress, model, average = self.progress, self.state.model.train(), self.state.average
+        totals = self._sums(progress.totals)
+        every = 1 if self.device.type == "cpu" else CHECK_EVERY
+        epoch = self.training.epoch(progress.epoch)
+        with Meter(
+            len(epoch),
+            f"epoch {progress.epoch} of {self.recipe.epochs}",
+            "examples",
+            initial=progress.batch * self.recipe.batch_size,
+        ) as meter:
+            for batch in self.batches.iterate(epoch, self.recipe.batch_size, first=progress.batch, world=self.world):
+                sums, stops = self.stepper.update(model, batch, float(self.stop.signal_number > 0))
+                totals += sums
+                if average is not None:
+                    average.update()
+                progress.batch += 1
+                note = ""
+                if progress.batch % every == 0 or progress.batch == self.steps:
+                    progress.totals = totals.tolist()
+                    done = min(progress.batch * self.recipe.batch_size, len(epoch))
+                    means = _means(progress.totals, done)
+                    self._look(model, means, stops=float(stops))
+                    note = f"profile {means[1]:.4g}, counts {means[2]:.4g}"
+                meter.advance(batch.size, note)
+        self._tick()
+        return _means(progress.totals, len(epoch))
+
+    def _look(self, model: ProfileModel, means: Means, *, stops: float) -> None:
+        """Stop where the losses say so or a signal does; save the state where it is time to."""
+        progress = self.progress
+        reason = diagnosis(model, means, flat=self.flat, batches=progress.batch)
+        if reason:
+            raise self._failure(f"training, epoch {progress.epoch}, batch {progress.batch}", reason)
+        if stops or (self.checkpoint is not None and self.checkpoint.is_due):
+            self._save()
+        if stops:
+            kept = (
+                f"The state after batch {progress.batch} of epoch {progress.epoch} is in {self.checkpoint.path}: "
+                "the same command goes on from there."
+                if self.checkpoint is not None
+                else "No checkpoint was asked for, and the training is lost."
+            )
+            raise StoppedError(self.stop.signal_number or signal.SIGTERM, kept)
+
+    @torch.inference_mode()
+    def _validate(self) -> Means:
+        """Mean losses over the validation set."""
+        model, progress = self.state.kept.eval(), self.progress
+        totals = self._sums([0.0, 0.0, 0.0])
+        size = VALIDATION_BATCHES * self.recipe.batch_size
+        for batch in self.batches.iterate(self.validation, size, world=self.world):
+            totals += self.stepper.losses(model, batch)
+        self.world.add_up([totals])
+        means = _means(totals.tolist(), len(self.validation))
+        reason = diagnosis(model, means, flat=self.flat, batches=self.steps * progress.epoch)
+        if reason:
+            raise self._failure(f"validation, epoch {progress.epoch}", reason)
+        return means
+
+    def _close_epoch(self, trained: Means, valid: Means) -> None:
+        self._tick()
+        progress = self.progress
+        row = HistoryRow(progress.epoch, *trained, *valid, progress.epoch_seconds)
+        progress.history.append(row)
+        if row.valid_loss < progress.best_loss:
+            progress.best_loss, progress.best_epoch = row.valid_loss, row.epoch
+            self.state.best_weights = copy.deepcopy(self.state.kept.state_dict())
+        _log_epoch(row, self.recipe, progress.best_epoch, len(self.training))
+        progress.epoch, progress.batch, progress.totals, progress.epoch_seconds = row.epoch + 1, 0, [0.0, 0.0, 0.0], 0.0
+
+    def _keep_best(self) -> None:
+        model = self.state.model
+        if self.state.best_weights:
+            model.load_state_dict(self.state.best_weights)
+        model.eval()
+
+    def _failure(self, where: str, reason: str) -> TrainingError:
+        self._keep_best()
+        rate = self.recipe.learning_rate
+        return TrainingError(
+            f"{where}: {reason}. Lower --learning-rate (it was {rate:g}), try --precision float32, or look for regions "
+            "of extreme counts.",
+            best_epoch=self.progress.best_epoch,
+        )
+
+    def _save(self) -> None:
+        self._tick()
+        if self.checkpoint is not None and self.world.rank == 0:
+            self.checkpoint.save(self.state)
+
+    def _tick(self) -> None:
+        """Add the time since the last call."""
+        now = time.perf_counter()
+        self.progress.epoch_seconds += now - self.clock
+        self.progress.seconds += now - self.clock
+        self.clock = now
+
+    def _sums(self, values: list[float]) -> torch.Tensor:
+        kind = torch.float32 if self.device.type == "mps" else torch.float64
+        return torch.tensor(values, dtype=kind, device=self.device)
 
 
-def _step(
-    model: ProfileModel,
-    optimiser: KerasAdam,
-    batch: Batch,
-    counts_weight: float,
-    device: torch.device,
-    precision: torch.dtype,
-) -> Tensor:
-    """One update; returns the sums over the batch's examples of the three losses."""
-    size = len(batch.codes)
-    optimiser.zero_grad(set_to_none=True)
-    summed = torch.zeros(3, device=device)
-    for codes, counts in _pieces(batch, device):
-        with autocast(device, precision):
-            output = model(one_hot(codes, model.config.channels))
-        of_piece = losses(output, counts, counts_weight)
-        (of_piece.total * (len(codes) / size)).backward()
-        summed += torch.stack(of_piece).detach() * len(codes)
-    optimiser.step()
-    return summed
-
-
-@torch.no_grad()
-def _mean_losses(
-    model: ProfileModel, windows: Windows, epoch: Epoch, recipe: Recipe, device: torch.device, precision: torch.dtype
-) -> tuple[float, float, float]:
-    model.eval()
-    total = torch.zeros(3, dtype=torch.float64 if device.type == "cpu" else torch.float32, device=device)
-    for batch in windows.batches(epoch, recipe.batch_size):
-        for codes, counts in _pieces(batch, device):
-            with autocast(device, precision):
-                output = model(one_hot(codes, model.config.channels))
-            total += torch.stack(losses(output, counts, recipe.counts_loss_weight)) * len(codes)
-    loss, profile, counts = (total / len(epoch)).tolist()
-    return loss, profile, counts
-
-
-def _pieces(batch: Batch, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
-    codes, counts = torch.from_numpy(batch.codes), torch.from_numpy(batch.counts)
-    if device.type != "cpu":
-        yield codes.to(device), counts.to(device)
-        return
-    yield from zip(codes.split(CPU_PIECE), counts.split(CPU_PIECE), strict=True)
-
-
-def _not_finite(what: str, epoch: int, batch: int | None = None) -> TrainingError:
-    place = f"epoch {epoch}" + (f", batch {batch}" if batch else "")
-    return TrainingError(
-        f"the {what} loss is no finite number any more ({place}). "
-        "Lower the learning rate, or try --precision float32; the best epoch so far was not written."
-    )
+def _means(totals: list[float], examples: int) -> Means:
+    total, profile, counts = (value / examples for value in totals)
+    return total, profile, counts
 
 
 def _log_epoch(row: HistoryRow, recipe: Recipe, best_epoch: int, examples: int) -> None:

@@ -12,7 +12,17 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[2] / "src" / "bpflow"
 DATA_COMMANDS = ["genome", "signal", "check_signal", "peaks", "folds", "nonpeaks", "select"]
 FLOORS = {
-    0: ["errors", "files", "progress", "chromosomes", "genome", "decompression", "parallel"],
+    0: [
+        "errors",
+        "files",
+        "progress",
+        "chromosomes",
+        "genome",
+        "allocation",
+        "decompression",
+        "parallel",
+        "interruption",
+    ],
     1: [
         *("reads", "read_lines", "alignments", "bam_records", "ends", "site_counts", "shift", "base_composition"),
         *("cut_sites", "given_signal", "signal", "signal_record"),
@@ -22,7 +32,8 @@ FLOORS = {
     ],
     2: ["models", "losses", "metrics", "formats"],
     3: [
-        *("training", "averaging", "optimiser", "bias_scaling", "checkpoints", "devices"),
+        *("training", "training_state", "stepping", "batches", "world", "divergence", "averaging", "optimiser"),
+        *("bias_scaling", "checkpoints", "devices"),
         *("prediction", "prediction_file", "predicted_tracks"),
     ],
     4: ["evaluation", "tracks", "footprints", "recovery", "views", "verdicts"],

@@ -99,3 +99,15 @@ def test_values_that_are_no_counts_are_named_with_their_place(tmp_path, genome, 
     write_bigwig(tmp_path / "x.bw", genome.sizes, blocks)
     with pytest.raises(InputError, match=f"the value {text} at chr2:1005"):
         SignalTrack.open(tmp_path / "x.bw", genome)
+
+
+@pytest.mark.parametrize("sites", [0, 1, 127, 128, 129, 1000])
+def test_a_few_places_are_found_as_many_are(sites):
+    random = np.random.default_rng(sites)
+    positions = np.sort(random.choice(4 * sites + 5, sites, replace=False)).astype(np.uint32)
+    track = SignalTrack(positions, np.ones(sites, dtype=np.int32), "made up")
+    places = np.arange(4 * sites + 9)
+    for few in np.array_split(places, 20):
+        first, last = track.between(few, few + 3)
+        assert np.array_equal(first, np.searchsorted(positions, few))
+        assert np.array_equal(last, np.searchsorted(positions, few + 3))

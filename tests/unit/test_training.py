@@ -5,11 +5,13 @@ import pytest
 import torch
 
 from bpflow.datasets import TrainingSet, Windows, validation_set
+from bpflow.divergence import TrainingError
 from bpflow.losses import losses
 from bpflow.models import BPNet, BPNetConfig, ChromBPNet
 from bpflow.models.encoding import one_hot
 from bpflow.prediction import predict_codes, probabilities
-from bpflow.training import HISTORY_COLUMNS, Recipe, TrainingError, centre_counts, fit, seconds_per_example
+from bpflow.training import Recipe, centre_counts, fit, seconds_per_example
+from bpflow.training_state import HISTORY_COLUMNS
 from unit import simulated
 
 SIZES = {"input_length": 200, "output_length": 80, "filters": 8, "layers": 2}
@@ -164,7 +166,7 @@ def test_a_batch_in_pieces_gives_the_whole_batch_gradient(planted, monkeypatch):
     recipe = Recipe(counts_loss_weight=2.0, epochs=1, batch_size=50)
     results = []
     for piece in (7, 50):
-        monkeypatch.setattr("bpflow.training.CPU_PIECE", piece)
+        monkeypatch.setattr("bpflow.stepping.CPU_PIECE", piece)
         results.append(trained(planted, recipe=recipe))
     (_, pieces), (_, whole) = results
     assert pieces.history[0].train_loss == pytest.approx(whole.history[0].train_loss, rel=1e-4)
@@ -184,7 +186,9 @@ def test_a_loss_that_is_no_number_stops_training_with_advice(planted):
     network = model()
     with torch.no_grad():
         network.counts.bias.fill_(float("inf"))
-    with pytest.raises(TrainingError, match=r"training loss .*epoch 1, batch 1.*learning rate"):
+    with pytest.raises(
+        TrainingError, match=r"training, epoch 1, batch 1: the counts loss is no finite .*learning-rate"
+    ):
         trained(planted, network=network)
 
 

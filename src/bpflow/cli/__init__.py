@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         formatter_class=HelpFormatter,
     )
     module.configure(command)
-    parsed = command.parse_args(arguments[1:])
+    parsed = command.parse_args(arguments[1:], argparse.Namespace(arguments=arguments))
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"
     )
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         module.run(parsed)
     except BpflowError as error:
         sys.stderr.write(f"bpflow {arguments[0]}: error: {error}\n")
-        raise SystemExit(2) from None
+        raise SystemExit(error.exit_code) from None
 
 
 def _top_parser() -> argparse.ArgumentParser:

@@ -12,7 +12,7 @@ from bpflow.cli.options import positive_int
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Computing", "add_computing", "resolve_computing"]
+__all__ = ["Computing", "add_computing", "make_deterministic", "resolve_computing"]
 
 log = logging.getLogger("bpflow")
 
@@ -58,3 +58,12 @@ def resolve_computing(args: argparse.Namespace) -> Computing:
     computing = Computing(device, resolve_precision(args.precision, device), threads)
     log.info("computing on %s in %s with %d CPU threads", device, computing.precision_name, threads)
     return computing
+
+
+def make_deterministic() -> None:
+    """Let PyTorch use no algorithm whose result depends on the order of parallel work."""
+    import torch
+
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.benchmark = False

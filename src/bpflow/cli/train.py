@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import logging
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bpflow.cli.model_options import Computing, add_computing, resolve_computing
+from bpflow.cli.launch import is_launched, launch, local_rank
+from bpflow.cli.model_options import Computing, add_computing, make_deterministic, resolve_computing
 from bpflow.cli.options import (
     HelpFormatter,
     add_genome,
@@ -17,6 +20,14 @@ from bpflow.cli.options import (
     positive_float,
     positive_int,
 )
+from bpflow.cli.training_files import (
+    curves,
+    digests,
+    write_history,
+    write_last_good,
+    write_record,
+    write_trained,
+)
 from bpflow.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,7 +36,8 @@ if TYPE_CHECKING:
     from bpflow.folds import Fold
     from bpflow.genome import Genome
     from bpflow.models import ProfileModel
-    from bpflow.training import Fitted, HistoryRow, Recipe
+    from bpflow.training import Recipe
+    from bpflow.training_state import Checkpoint, HistoryRow
 
 SUMMARY = "Train a bias model on background regions, or a ChromBPNet with a frozen bias model inside."
 BIAS_SUMMARY = (
@@ -98,26 +110,55 @@ def _add_shared(parser: argparse.ArgumentParser, *, filters: int, layers: int) -
     parser.add_argument("--learning-rate", type=positive_float, default=0.001, help="of Adam; it stays constant")
     add_seed(parser)
     add_computing(parser)
+    parser.add_argument(
+        "--devices",
+        type=positive_int,
+        default=1,
+        help="processes that train together, one on each GPU, or sharing the CPU; batches are divided among them",
+    )
+    parser.add_argument(
+        "--checkpoint", metavar="FILE", help="where the state is kept until the end; beside the model unless given"
+    )
+    parser.add_argument(
+        "--checkpoint-minutes",
+        type=non_negative_float,
+        default=10.0,
+        help="save the state this often within an epoch too",
+    )
+    parser.add_argument(
+        "--no-resume", action="store_true", help="start anew although there is the state of a training that was stopped"
+    )
+    parser.add_argument(
+        "--deterministic",
+        action="store_true",
+        help="give up speed for results that are equal bit by bit on a GPU; on a CPU they are anyway",
+    )
+    parser.add_argument("--tensorboard", metavar="FOLDER", help="write loss curves for TensorBoard there")
     parser.add_argument("--allow-cpu", action="store_true", help="train a full-size model on a CPU all the same")
 
 
 def run(args: argparse.Namespace) -> None:
     """Train."""
+    if args.devices > 1 and not is_launched():
+        raise SystemExit(launch(args.devices, args.arguments))
     import torch
 
     from bpflow.checkpoints import load_model
     from bpflow.datasets import TrainingSet, Windows, validation_set
+    from bpflow.divergence import TrainingError
     from bpflow.folds import read_fold
     from bpflow.genome import Genome
+    from bpflow.interruption import stop_request
     from bpflow.models import BPNet, BPNetConfig, ChromBPNet
     from bpflow.signal import SignalTrack
     from bpflow.training import centre_counts, fit
+    from bpflow.world import join_world
 
     config = BPNetConfig(
         input_length=args.input_length, output_length=args.output_length, filters=args.filters, layers=args.layers
     )
     recipe = _recipe(args)
-    computing = resolve_computing(args)
+    computing = _computing(args)
     tower = BPNet(config, torch.Generator().manual_seed(args.seed))
     model: ProfileModel = tower
     if args.model == "chrombpnet":
@@ -138,8 +179,83 @@ def run(args: argparse.Namespace) -> None:
     windows = Windows(genome.array, signal, config.input_length, config.output_length)
     if args.model == "bias":
         centre_counts(tower, windows, training)
-    fitted = fit(model, windows, training, validation, recipe, device=computing.device, precision=computing.precision)
-    _write(args, model.cpu(), recipe, computing, genome, fitted)
+    inputs = digests(args, genome)
+    checkpoint = _checkpoint(args, model, recipe, computing, inputs)
+    world = join_world(computing.device)
+    try:
+        with stop_request() as stop:
+            fitted = fit(
+                model,
+                windows,
+                training,
+                validation,
+                recipe,
+                device=computing.device,
+                precision=computing.precision,
+                checkpoint=checkpoint,
+                stop=stop,
+                world=world,
+                on_epoch=_after_epoch(args) if world.rank == 0 else None,
+            )
+    except TrainingError as error:
+        if world.rank == 0 and error.best_epoch:
+            path = write_last_good(args, model.cpu(), recipe, error.best_epoch)
+            raise TrainingError(f"{error} The weights of epoch {error.best_epoch} are in {path}.") from None
+        raise
+    finally:
+        world.leave()
+    if world.rank == 0:
+        write_trained(args, model.cpu(), recipe, computing, inputs, fitted)
+        write_history(args.history, fitted.history)
+        write_record(args, model, recipe, computing, inputs, fitted, world.size)
+        checkpoint.remove()
+
+
+def _computing(args: argparse.Namespace) -> Computing:
+    """Each of several processes has a GPU of its own, or its part of the threads."""
+    import torch
+
+    if is_launched():
+        logging.getLogger("bpflow").setLevel(logging.WARNING if local_rank() else logging.INFO)
+        if args.device in ("auto", "cuda") and torch.cuda.is_available():
+            args.device = f"cuda:{local_rank()}"
+        elif args.threads:
+            args.threads = max(args.threads // args.devices, 1)
+    computing = resolve_computing(args)
+    if args.deterministic:
+        make_deterministic()
+    return computing
+
+
+def _checkpoint(
+    args: argparse.Namespace, model: ProfileModel, recipe: Recipe, computing: Computing, inputs: dict[str, str]
+) -> Checkpoint:
+    from bpflow import __version__
+    from bpflow.training_state import Checkpoint
+
+    # More epochs or patience than before continue what there is.
+    steps = {key: value for key, value in recipe.as_dict().items() if key not in ("epochs", "patience")}
+    identity = {
+        "version": __version__,
+        "model": args.model,
+        "recipe": steps,
+        "architecture": model.config.model_dump(),
+        "precision": computing.precision_name,
+        "inputs": inputs,
+    }
+    path = Path(args.checkpoint) if args.checkpoint else Path(args.output).with_suffix(".checkpoint")
+    return Checkpoint(path, identity, minutes=args.checkpoint_minutes, resume=not args.no_resume)
+
+
+def _after_epoch(args: argparse.Namespace) -> Callable[[list[HistoryRow]], None]:
+    add = curves(args.tensorboard) if args.tensorboard else None
+
+    def after(history: list[HistoryRow]) -> None:
+        write_history(args.history, history)
+        if add is not None:
+            add(history[-1])
+
+    return after
 
 
 def _recipe(args: argparse.Namespace) -> Recipe:
@@ -209,99 +325,3 @@ def _refuse(model: ProfileModel, training: Any, recipe: Recipe, computing: Compu
         f"would take {days:.2g} days, and {recipe.epochs} epochs {days * recipe.epochs:.2g} days. "
         "Train on a GPU, train a smaller model (--filters 64), or give --allow-cpu to train it here all the same."
     )
-
-
-def _write(
-    args: argparse.Namespace,
-    model: ProfileModel,
-    recipe: Recipe,
-    computing: Computing,
-    genome: Genome,
-    fitted: Fitted,
-) -> None:
-    from bpflow.checkpoints import save_model
-    from bpflow.files import atomic_path, sha256, stamp, write_json
-    from bpflow.models import ChromBPNet
-    from bpflow.training import HISTORY_COLUMNS
-
-    inputs = {"genome": genome.digest}
-    for name in ("signal", "peaks", "nonpeaks", "fold", "selection", "bias_model"):
-        if getattr(args, name, None):
-            inputs[name] = sha256(getattr(args, name))
-    metadata = {
-        "model": args.model,
-        "seed": recipe.seed,
-        "recipe": recipe.as_dict(),
-        "precision": computing.precision_name,
-        "best_epoch": fitted.best_epoch,
-        "history": [_timeless(row) for row in fitted.history],
-        "inputs": inputs,
-    }
-    save_model(model, args.output, metadata=metadata)
-    if isinstance(model, ChromBPNet):
-        save_model(model.accessibility, args.output_nobias, metadata={**metadata, "model": "chrombpnet_nobias"})
-    with atomic_path(args.history) as temporary:
-        lines = ["\t".join(HISTORY_COLUMNS), *("\t".join(f"{value:.8g}" for value in row) for row in fitted.history)]
-        temporary.write_text("\n".join(lines) + "\n")
-    write_json(
-        args.qc,
-        stamp(
-            "train",
-            model=args.model,
-            parameters=sum(weights.numel() for weights in model.parameters()),
-            trainable_parameters=sum(weights.numel() for weights in model.parameters() if weights.requires_grad),
-            architecture=model.config.model_dump(),
-            recipe=recipe.as_dict(),
-            device=_device_name(computing),
-            precision=computing.precision_name,
-            threads=computing.threads,
-            epochs_run=len(fitted.history),
-            best_epoch=fitted.best_epoch,
-            best_valid_loss=fitted.best_valid_loss,
-            stopped=fitted.stopped,
-            examples_per_epoch=fitted.examples_per_epoch,
-            examples_per_second=fitted.examples_per_second,
-            seconds=fitted.seconds,
-            environment=_environment(),
-            inputs=inputs,
-            messages=_messages(fitted, recipe),
-        ),
-    )
-
-
-def _timeless(row: HistoryRow) -> dict[str, Any]:
-    # Seconds differ from run to run; without them equal trainings give equal files.
-    return {key: value for key, value in row._asdict().items() if key != "seconds"}
-
-
-def _messages(fitted: Fitted, recipe: Recipe) -> list[str]:
-    if fitted.stopped == "epochs" and fitted.best_epoch == len(fitted.history):
-        return [
-            f"The validation loss was still falling in the last of {recipe.epochs} epochs: "
-            "more epochs may give a better model."
-        ]
-    return []
-
-
-def _device_name(computing: Computing) -> str:
-    import torch
-
-    if computing.device.type == "cuda":
-        return f"{computing.device} ({torch.cuda.get_device_name(computing.device)})"
-    return str(computing.device)
-
-
-def _environment() -> dict[str, str]:
-    import platform
-
-    import numpy
-    import torch
-
-    from bpflow import __version__
-
-    return {
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "numpy": numpy.__version__,
-        "bpflow": __version__,
-    }

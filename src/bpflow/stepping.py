@@ -1,0 +1,143 @@
+"""One update of a model's weights, or the losses of one batch, in pieces that fit the device's memory."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+from bpflow.batches import DeviceBatch
+from bpflow.devices import autocast
+from bpflow.errors import BpflowError
+from bpflow.losses import losses
+from bpflow.models.base import ProfileModel
+from bpflow.models.encoding import one_hot
+from bpflow.optimiser import KerasAdam
+from bpflow.world import World
+
+__all__ = ["Stepper", "TooLittleMemoryError"]
+
+# On a CPU a batch is computed in pieces whose activations fit the caches; gradients add up to the batch's.
+CPU_PIECE = 16
+# What the allocators of PyTorch say; only the GPU's has a type of error of its own.
+NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
+
+log = logging.getLogger("bpflow")
+
+
+class TooLittleMemoryError(BpflowError, MemoryError):
+    """Not even one example fits the device's memory."""
+
+
+class Stepper:
+    """Computes losses and updates on a device.
+
+    Parameters
+    ----------
+    optimiser
+        What updates the weights.
+    counts_weight
+        Weight of the count loss.
+    device, precision
+        Where, and in which precision convolutions run.
+    world
+        The processes that share a batch; their gradients are added up.
+
+    Attributes
+    ----------
+    piece
+        Examples computed at once, 0 for the whole batch. It is halved where memory does not suffice.
+    """
+
+    def __init__(
+        self,
+        optimiser: KerasAdam,
+        counts_weight: float,
+        *,
+        device: torch.device,
+        precision: torch.dtype,
+        world: World | None = None,
+    ) -> None:
+        self.optimiser, self.counts_weight = optimiser, counts_weight
+        self.device, self.precision, self.world = device, precision, world or World()
+        self.parameters: list[Tensor] = [p for group in optimiser.param_groups for p in group["params"]]
+        self.piece = CPU_PIECE if device.type == "cpu" else 0
+
+    def update(self, model: ProfileModel, batch: DeviceBatch, flag: float = 0.0) -> tuple[Tensor, Tensor]:
+        """Take one step.
+
+        Parameters
+        ----------
+        model
+            Whose gradients the optimiser follows; in training mode.
+        batch
+            This process's examples.
+        flag
+            A number that is added up over all processes.
+
+        Returns
+        -------
+        sums, flags
+            (3,) sums of the total, profile and count losses over the whole batch, and () the sum of flags; float32.
+        """
+        sums = self._fitting(len(batch.codes), lambda: self._gradients(model, batch))
+        flags = torch.tensor([flag], device=self.device)
+        if self.world.size > 1:
+            for weights in self.parameters:
+                if weights.grad is None:
+                    weights.grad = torch.zeros_like(weights)
+            self.world.add_up([*(weights.grad for weights in self.parameters if weights.grad is not None), sums, flags])
+        self.optimiser.step()
+        return sums, flags[0]
+
+    @torch.no_grad()
+    def losses(self, model: ProfileModel, batch: DeviceBatch) -> Tensor:
+        """Sums of the three losses over this process's examples, (3,) float32; the model is in evaluation mode."""
+        return self._fitting(len(batch.codes), lambda: self._sums(model, batch))
+
+    def _gradients(self, model: ProfileModel, batch: DeviceBatch) -> Tensor:
+        self.optimiser.zero_grad(set_to_none=True)
+        sums = torch.zeros(3, device=self.device)
+        for of_piece, examples in self._pieces(model, batch):
+            (of_piece[0] * (examples / batch.size)).backward()
+            sums += of_piece.detach() * examples
+        return sums
+
+    def _sums(self, model: ProfileModel, batch: DeviceBatch) -> Tensor:
+        sums = torch.zeros(3, device=self.device)
+        for of_piece, examples in self._pieces(model, batch):
+            sums += of_piece * examples
+        return sums
+
+    def _pieces(self, model: ProfileModel, batch: DeviceBatch) -> Iterator[tuple[Tensor, int]]:
+        """The three mean losses of each piece, and its number of examples."""
+        size = self.piece or max(len(batch.codes), 1)
+        for codes, counts in zip(batch.codes.split(size), batch.counts.split(size), strict=True):
+            if len(codes):
+                with autocast(self.device, self.precision):
+                    output = model(one_hot(codes, model.config.channels))
+                yield torch.stack(losses(output, counts, self.counts_weight)), len(codes)
+
+    def _fitting(self, examples: int, compute: Callable[[], Tensor]) -> Tensor:
+        while True:
+            try:
+                return compute()
+            except RuntimeError as error:
+                if not any(words in str(error).lower() for words in NO_MEMORY):
+                    raise
+            # Outside of the handler, whose traceback keeps the tensors of the failed attempt alive.
+            self._split(examples)
+
+    def _split(self, examples: int) -> None:
+        size = min(self.piece or examples, examples)
+        if size <= 1:
+            raise TooLittleMemoryError(
+                f"{self.device} has too little memory for one example. "
+                "Free memory there, use fewer --filters, or another --device."
+            )
+        self.piece = (size + 1) // 2
+        log.warning("out of memory: batches are computed %d examples at a time from here on", self.piece)
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
