@@ -16,7 +16,7 @@ LARGEST_KEPT = (32 << 20) - (16 << 10)
 def keep_freed_blocks() -> None:
     """Let arrays of up to 32 MiB use memory again that others have freed.
 
-    glibc maps larger blocks anew each time, and the first touch of new memory costs more than the arithmetic on it; once
-    it has seen a block freed, it keeps those up to its size. Elsewhere this does nothing.
+    glibc maps larger blocks anew each time, and the first touch of new memory costs more than the arithmetic on it;
+    once it has seen a block freed, it keeps those up to its size. Elsewhere this does nothing.
     """
     np.empty(LARGEST_KEPT, dtype=np.uint8)

@@ -94,7 +94,7 @@ class SignalTrack:
     def _search(self, places: np.ndarray) -> np.ndarray:
         """As np.searchsorted(self.positions, places).
 
-        A few places are looked for among every 128th site, which stay in the processor's cache, then among 128 neighbours.
+        A few places are looked for among every 128th site, which stay in the cache, then among 128 neighbours.
         """
         # Keys of another type would make a copy of all positions.
         places = places.astype(self.positions.dtype)
