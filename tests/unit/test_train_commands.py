@@ -5,56 +5,21 @@ from __future__ import annotations
 import csv
 import json
 
-import numpy as np
 import pytest
 
-from bpflow.bigwig_writer import write_bigwig
 from bpflow.checkpoints import load_model, read_metadata
-from bpflow.cli import main
 from bpflow.cli import train as train_command
-from bpflow.regions import from_centers, write_regions
-
-LENGTHS = ["--input-length", "300", "--output-length", "100"]
-QUICK = [*LENGTHS, "--filters", "4", "--layers", "2", "--epochs", "2", "--device", "cpu", "--threads", "1"]
+from unit import small_training
+from unit.small_training import QUICK, command, shared
 
 
 @pytest.fixture(scope="module")
-def inputs(genome, genome_json, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("inputs")
-    random = np.random.default_rng(8)
-
-    def blocks():
-        for name in genome.names:
-            counts = random.poisson(0.3, genome.sizes[name])
-            yield name, np.flatnonzero(counts), counts[counts > 0]
-
-    write_bigwig(folder / "signal.bw", genome.sizes, blocks())
-    for kind, first in (("peaks", 1000), ("nonpeaks", 1500)):
-        frames = [("chr1", 60_000), ("chr2", 45_000), ("chr3", 30_000)]
-        chromosomes = [name for name, size in frames for _ in range(first, size - 1000, 1000)]
-        centers = [center for _, size in frames for center in range(first, size - 1000, 1000)]
-        write_regions(from_centers(chromosomes, np.array(centers), 300), folder / f"{kind}.narrowPeak")
-    (folder / "fold.json").write_text('{"train": ["chr1"], "valid": ["chr2"], "test": ["chr3"]}')
-    for model in ("bias", "chrombpnet"):
-        (folder / f"{model}_selection.json").write_text(json.dumps({"model": model, "counts_loss_weight": 1.5}))
-    return folder
-
-
-def shared(inputs, genome_json, model, output):
-    return [
-        "--genome", genome_json, "--signal", inputs / "signal.bw", "--nonpeaks", inputs / "nonpeaks.narrowPeak",
-        "--fold", inputs / "fold.json", "--selection", inputs / f"{model}_selection.json",
-        "--output", output / f"{model}.safetensors", "--history", output / f"{model}.history.tsv",
-        "--qc", output / f"{model}.json",
-    ]  # fmt: skip
-
-
-def command(*arguments):
-    main([str(argument) for argument in arguments])
+def inputs(genome, tmp_path_factory):
+    return small_training.write_inputs(tmp_path_factory.mktemp("inputs"), genome)
 
 
 def train_bias(inputs, genome_json, output, *options):
-    command("train", "bias", *shared(inputs, genome_json, "bias", output), *QUICK, *options)
+    command(*small_training.bias_training(inputs, genome_json, output, *options))
 
 
 @pytest.fixture(scope="module")
@@ -66,11 +31,8 @@ def trained(inputs, genome_json, tmp_path_factory):
         "--nonpeaks", inputs / "nonpeaks.narrowPeak", "--fold", inputs / "fold.json",
         "--output", output / "bias_scaled.safetensors", "--qc", output / "bias_scaled.json", "--device", "cpu",
     )  # fmt: skip
-    command(
-        "train", "chrombpnet", *shared(inputs, genome_json, "chrombpnet", output), *QUICK, "--layers", "3",
-        "--peaks", inputs / "peaks.narrowPeak", "--bias-model", output / "bias_scaled.safetensors", "--jitter", "50",
-        "--negative-ratio", "0.2", "--output-nobias", output / "nobias.safetensors",
-    )  # fmt: skip
+    bias = output / "bias_scaled.safetensors"
+    command(*small_training.chrombpnet_training(inputs, genome_json, output, bias))
     return output
 
 

@@ -1,0 +1,83 @@
+"""Two processes that train together, with gloo on the processor."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from bpflow.world import World
+from unit import small_training
+
+
+@pytest.fixture(scope="module")
+def inputs(genome, tmp_path_factory):
+    return small_training.write_inputs(tmp_path_factory.mktemp("inputs"), genome)
+
+
+def bpflow(words):
+    return subprocess.Popen(
+        [sys.executable, "-m", "bpflow", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def epochs(path):
+    with open(path) as handle:
+        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(handle, delimiter="\t")]
+
+
+def test_one_process_alone_changes_nothing():
+    world, tensor = World(), torch.ones(3)
+    world.add_up([tensor])
+    assert tensor.tolist() == [1, 1, 1]
+    assert world.share(slice(10, 20)) == slice(10, 20, 1)
+
+
+def test_two_processes_have_the_losses_of_one_with_the_same_batches(inputs, genome_json, tmp_path):
+    folders = [tmp_path / "one", tmp_path / "two"]
+    # 58 examples in batches of 9: the last batch has 4, two for each of the two.
+    options = ["--batch-size", "9", "--epochs", "3"]
+    for folder, devices in zip(folders, ("1", "2"), strict=True):
+        process = bpflow(small_training.bias_training(inputs, genome_json, folder, *options, "--devices", devices))
+        _, said = process.communicate(timeout=120)
+        assert process.returncode == 0, said
+    one, two = (epochs(folder / "bias.history.tsv") for folder in folders)
+    assert len(one) == len(two) == 3
+    for first, second in zip(one, two, strict=True):
+        for name in first:
+            if name != "seconds":
+                assert second[name] == pytest.approx(first[name], rel=1e-4), name
+    record = json.loads((folders[1] / "bias.json").read_text())
+    assert (record["processes"], record["examples_per_epoch"]) == (2, 58)
+    assert not list(folders[1].glob("*.checkpoint"))
+
+
+def test_a_mistake_is_said_once_and_ends_with_its_status(inputs, genome_json, tmp_path):
+    process = bpflow(
+        small_training.bias_training(inputs, genome_json, tmp_path, "--devices", "2", "--input-length", "180")
+    )
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 2
+    assert said.count("error:") == 1
+    assert "or more" in said
+
+
+def test_a_signal_stops_both_in_good_order(inputs, genome_json, tmp_path):
+    options = ["--devices", "2", "--epochs", "2000", "--patience", "2000"]
+    process = bpflow(small_training.bias_training(inputs, genome_json, tmp_path, *options))
+    checkpoint = tmp_path / "bias.checkpoint"
+    deadline = time.monotonic() + 60
+    while not checkpoint.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGTERM)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM, said
+    assert said.count("stopped by SIGTERM. The state after batch") == 1
+    assert checkpoint.exists()
