@@ -5,7 +5,8 @@ python benchmarks/data_path.py [--scale 0.01] [--repeats 3] [--work FOLDER] [--j
 Every step runs in a process of its own: median wall time of the repeats, largest private memory, the time at a tenth of
 the input, and whether the step ends under a limit on all its memory, file cache included. Our commands and Python's
 libraries are timed without the start of Python and the imports, which are half a second at any size and stand in the
-record on their own. The inputs are made first (human_scale.py). Needs Linux, bedtools, awk, sort and zcat.
+record on their own. The inputs are made first (human_scale.py). Needs Linux, bedtools, awk, sort, zcat, pyBigWig and
+pyfaidx; tells so, with exit code 2, where the chosen steps lack one.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ import argparse
 import json
 import os
 import shlex
+import shutil
 import statistics
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +42,9 @@ FRAGMENT_PIPE = f"zcat {{few}} | {TAGS} | {SHIFT} | {COUNT}"
 BAM_PIPE = f"bedtools bamtobed -i {{bam}} | {SHIFT} | {COUNT}"
 # Random walk over GC bins as the official program does it: 89 s for 60,000 peaks measured, quadratic in their number.
 OFFICIAL_MATCHING = (89.0, 60_000)
+RECORDED = "recorded cost of the official matching"
+PROGRAMS = ("bedtools", "awk", "sort", "zcat")
+PACKAGES = {"gather": ("pyBigWig", "pyfaidx"), "write_track": ("pyBigWig",)}
 
 
 @dataclass(frozen=True)
@@ -135,6 +141,10 @@ NUMBERS = {"examples": (500_000, 20_000), "regions": (50_000, 5_000), "tracks": 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Make the inputs, run the steps, print the table and write the record."""
     args = parse(arguments)
+    lacking = missing(args.steps)
+    if lacking:
+        print(f"missing: {', '.join(lacking)}. Install with: make setup-test system-deps", file=sys.stderr)
+        raise SystemExit(2)
     with ExitStack() as stack:
         work = args.work or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bpflow_benchmark_")))
         inputs = {scale: prepare(work, scale) for scale in (args.scale, args.scale * TENTH)}
@@ -143,7 +153,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for name in args.steps:
             rows[name] = measure(STEPS[name], inputs, args.scale, args.repeats, group)
             print(name, json.dumps(rows[name]), flush=True)
-    print(table(rows))
+    print(f"At {args.scale:g} of the human size, medians of {args.repeats}:\n\n{table(rows)}")
     if args.json:
         text = json.dumps({**context(args), **rows}, indent=1)
         args.json.write_text(text + "\n", encoding="utf-8")
@@ -159,7 +169,18 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--steps", nargs="+", choices=list(STEPS), default=list(STEPS), help="which to run")
     parser.add_argument("--work", type=Path, help="folder of the inputs, kept for the next run; else a temporary one")
     parser.add_argument("--json", type=Path, help="record to write")
-    return parser.parse_args(arguments)
+    args = parser.parse_args(arguments)
+    if args.scale <= 0 or args.repeats < 1:
+        parser.error("--scale is above 0, and --repeats is 1 or more")
+    return args
+
+
+def missing(steps: Sequence[str]) -> list[str]:
+    """What the steps need and this machine lacks."""
+    programs = {name for step in steps for name in PROGRAMS if name in shlex.split(STEPS[step].other or "")}
+    packages = {name for step in steps for name in PACKAGES.get(step, ())}
+    lacking = [name for name in programs if shutil.which(name) is None]
+    return sorted(lacking + [name for name in packages if find_spec(name) is None])
 
 
 def prepare(work: Path, scale: float) -> dict[str, str]:
@@ -167,7 +188,7 @@ def prepare(work: Path, scale: float) -> dict[str, str]:
     folder = work / f"{scale:g}"
     human_scale.make(folder, scale)
     words = {
-        "python": shlex.quote(sys.executable),
+        "python": sys.executable,
         "here": str(ROOT / "benchmarks"),
         "fasta": folder / "genome.fa",
         "genome": folder / "genome.json",
@@ -224,7 +245,7 @@ def measure(
         "all_seconds": [round(_seconds(each), 4) for each in ours],
         "seconds_tenth": round(_seconds(tenth), 4),
         "growth": round(seconds / _seconds(tenth), 2),
-        "other": "recorded cost of the official matching" if step.other is None else step.other,
+        "other": RECORDED if step.other is None else step.other,
         "other_share": step.share,
         "least_ratio": step.ratio,
         "largest_peak_mb": step.peak_mb,
@@ -234,7 +255,7 @@ def measure(
 
 def command(words: Mapping[str, str], template: str, *, shell: bool = False, group: Path | None = None) -> Measured:
     """Fill in a command and run it."""
-    text = template.format(**words)
+    text = template.format(**{name: shlex.quote(value) for name, value in words.items()})
     return run(["bash", "-c", text] if shell else shlex.split(text), group=group, environment=environment())
 
 
@@ -263,12 +284,15 @@ def context(args: argparse.Namespace) -> dict[str, Any]:
 def table(rows: Mapping[str, Mapping[str, Any]]) -> str:
     """The figures in Markdown."""
     text = [
-        "| step | seconds | at a tenth | other, seconds | times faster | at least | private MiB | at most |",
-        "|---|---|---|---|---|---|---|---|",
+        "| step | seconds | at a tenth | factor | other, seconds | times faster | at least | private MiB | at most |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows.values():
+        scaled = f" ({row['other_share']:.0%} run)" if row["other_share"] < 1 else ""
+        note = " (recorded)" if row["other"] == RECORDED else scaled
         text.append(
-            f"| {row['what']} | {row['seconds']:.2f} | {row['seconds_tenth']:.2f} | {row['other_seconds']:.1f} "
+            f"| {row['what']} | {row['seconds']:.2f} | {row['seconds_tenth']:.2f} | {row['growth']:.1f} "
+            f"| {row['other_seconds']:.1f}{note} "
             f"| {row['ratio']:.1f} | {row['least_ratio']} | {row['peak_mb']:.0f} | {row['largest_peak_mb'] or '-'} |"
         )
     return "\n".join(text)
