@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 
 import pytest
+import torch
 
+from bpflow import training
 from bpflow.checkpoints import load_model, read_metadata
 from bpflow.cli import train as train_command
 from unit import small_training
@@ -123,6 +126,59 @@ def test_options_that_cannot_be_used(inputs, genome_json, tmp_path, capsys, opti
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     assert message in refused(capsys, lambda: train_bias(inputs, genome_json, tmp_path, *options))
     assert not list(tmp_path.iterdir())
+
+
+def test_a_training_that_diverges_leaves_its_last_good_weights(inputs, genome_json, tmp_path, capsys, monkeypatch):
+    real = training.diagnosis
+
+    def diverging(model, means, *, flat, batches):
+        # Two epochs of one batch each are good.
+        return real(
+            model, (float("nan"), *means[1:]) if epochs_done(tmp_path) == 2 else means, flat=flat, batches=batches
+        )
+
+    monkeypatch.setattr(training, "diagnosis", diverging)
+    message = refused(capsys, lambda: train_bias(inputs, genome_json, tmp_path, "--epochs", "9"))
+    assert "training, epoch 3, batch 1: the total loss is no finite number" in message
+    assert "Lower --learning-rate (it was 0.001)" in message
+    good = tmp_path / "bias.last_good.safetensors"
+    assert f"The weights of epoch 2 are in {good}." in message
+    assert not (tmp_path / "bias.safetensors").exists()
+    monkeypatch.undo()
+    train_bias(inputs, genome_json, tmp_path, "--no-resume", "--epochs", "2")
+    found, expected = (
+        load_model(tmp_path / f"{name}.safetensors").model.state_dict() for name in ("bias.last_good", "bias")
+    )
+    assert all((found[name] == expected[name]).all() for name in expected)
+
+
+def epochs_done(folder):
+    history = folder / "bias.history.tsv"
+    return len(history.read_text().splitlines()) - 1 if history.exists() else 0
+
+
+def test_curves_are_written_for_tensorboard(inputs, genome_json, tmp_path, capsys, monkeypatch):
+    train_bias(inputs, genome_json, tmp_path, "--tensorboard", tmp_path / "curves")
+    (events,) = (tmp_path / "curves").iterdir()
+    content = events.read_bytes()
+    assert all(name in content for name in (b"loss/train", b"loss/valid", b"counts_loss/valid"))
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)
+    message = refused(capsys, lambda: train_bias(inputs, genome_json, tmp_path, "--tensorboard", tmp_path / "curves"))
+    assert "pip install 'bpflow[tensorboard]'" in message
+
+
+def test_results_can_be_made_independent_of_parallel_order(inputs, genome_json, tmp_path):
+    train_bias(inputs, genome_json, tmp_path, "--deterministic")
+    assert torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(False)
+    assert (tmp_path / "bias.safetensors").exists()
+
+
+def test_a_model_no_better_than_a_flat_profile_is_pointed_out(trained):
+    record = json.loads((trained / "bias.json").read_text())
+    # The signal is noise: there is nothing to learn.
+    assert record["best_valid_loss"] > record["flat_valid_loss"]
+    assert any("has learnt nothing" in message for message in record["messages"])
 
 
 @pytest.mark.parametrize(
