@@ -3,7 +3,8 @@
 Tensors are (N, C, L) to the caller; in memory the channel is the fastest axis (channels-last). Convolutions run as
 2-D ones of height 1, for which PyTorch has channels-last kernels. In float32 on a CPU, gradients of the weights are
 sums of matrix products, one a tap, and a single-output convolution is a matrix product summed along its diagonals:
-both are several times faster there than the library's kernels for these shapes, and equal to rounding.
+both are several times faster there than the library's kernels for these shapes, and equal to rounding. In bfloat16 the
+library's kernels do all the products; what is fused there is what lies between them.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class Convolution(nn.Module):
 
 def convolve(x: Tensor, weight: Tensor, bias: Tensor, *, dilation: int = 1) -> Tensor:
     """Valid convolution of (N, C, L) with (F, C, k), by the fastest way for the device and precision."""
-    if _is_float32_on_cpu(x):
+    if _fused_type(x) == torch.float32:
         return _CpuConvolution.apply(x, weight, bias, dilation)
     return _library_convolution(x, weight, bias, dilation)
 
@@ -61,13 +62,17 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor, *, dilation: int = 1) -> T
 def relu_convolution(x: Tensor, weight: Tensor, bias: Tensor, *, dilation: int = 1, residual: bool = False) -> Tensor:
     """ReLU of a valid convolution; with `residual`, plus the input cropped symmetrically to the same length.
 
-    One fused step for training: fewer passes over memory than its parts, the same numbers.
-    (N, C, L) to (N, F, L - (k - 1) * dilation).
+    One fused step: fewer passes over memory than its parts, the same numbers.
+    (N, C, L) to (N, F, L - (k - 1) * dilation), in the type that convolutions are computed in.
     """
-    if _is_float32_on_cpu(x):
-        return _CpuReluConvolution.apply(x, weight, bias, dilation, residual)
+    if torch.is_grad_enabled() and (kind := _fused_type(x)) is not None:
+        return _CpuReluConvolution.apply(x, weight, bias, dilation, residual, kind)
     y = functional.relu_(_library_convolution(x, weight, bias, dilation))
-    return y + cropped(x, y.shape[2]) if residual else y
+    if not residual:
+        return y
+    centre = cropped(x, y.shape[2]).to(y.dtype)
+    # In place where no gradient needs the sign of y: memory that is taken anew costs more than the sum.
+    return y + centre if torch.is_grad_enabled() else y.add_(centre)
 
 
 def cropped(x: Tensor, length: int) -> Tensor:
@@ -76,8 +81,11 @@ def cropped(x: Tensor, length: int) -> Tensor:
     return x[..., crop : crop + length]
 
 
-def _is_float32_on_cpu(x: Tensor) -> bool:
-    return x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
+def _fused_type(x: Tensor) -> torch.dtype | None:
+    """The type that steps of our own compute `x` in; None where the library does: on other devices and in float64."""
+    if x.device.type != "cpu" or x.dtype == torch.float64:
+        return None
+    return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype
 
 
 def _library_convolution(x: Tensor, weight: Tensor, bias: Tensor | None, dilation: int, padding: int = 0) -> Tensor:
@@ -111,8 +119,12 @@ class _CpuConvolution(torch.autograd.Function):
 
 class _CpuReluConvolution(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, dilation: int, residual: bool) -> Tensor:
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, dilation: int, residual: bool, kind: torch.dtype
+    ) -> Tensor:
         ctx.dilation, ctx.residual = dilation, residual
+        ctx.kinds = x.dtype, weight.dtype, bias.dtype
+        x, weight, bias = (tensor.to(kind) for tensor in (x, weight, bias))
         y = _library_convolution(x, weight, bias, dilation).relu_()
         ctx.save_for_backward(x, weight, y)
         return y + cropped(x, y.shape[2]) if residual else y
@@ -121,10 +133,12 @@ class _CpuReluConvolution(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, y = ctx.saved_tensors
         inner = torch.ops.aten.threshold_backward(gradient, y, 0)
-        of_x, of_weight, of_bias = _gradients(x, weight, inner, ctx.dilation, ctx.needs_input_grad)
+        gradients_of = _gradients if x.dtype == torch.float32 else _library_gradients
+        of_x, *others = gradients_of(x, weight, inner, ctx.dilation, ctx.needs_input_grad[:3])
         if of_x is not None and ctx.residual:
             cropped(of_x, y.shape[2]).add_(gradient)
-        return of_x, of_weight, of_bias, None, None
+        of_inputs = zip((of_x, *others), ctx.kinds, strict=True)
+        return *(None if each is None else each.to(kind) for each, kind in of_inputs), None, None, None
 
 
 def _gradients(
@@ -151,6 +165,26 @@ def _gradients(
     if needed[2]:
         of_bias = rows.sum((0, 1))
     return of_x, of_weight, of_bias
+
+
+def _library_gradients(
+    x: Tensor, weight: Tensor, gradient: Tensor, dilation: int, needed: tuple[bool, ...]
+) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+    """As :func:`_gradients`, by the library's kernels."""
+    of_x, of_weight, of_bias = torch.ops.aten.convolution_backward(
+        gradient.unsqueeze(2),
+        x.unsqueeze(2),
+        weight.unsqueeze(2),
+        [weight.shape[0]],
+        [1, 1],
+        [0, 0],
+        [1, dilation],
+        False,
+        [0, 0],
+        1,
+        list(needed),
+    )
+    return None if of_x is None else of_x.squeeze(2), None if of_weight is None else of_weight.squeeze(2), of_bias
 
 
 def _single_output(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import secrets
+
 import pytest
 import torch
 from torch.nn import functional
 
+from bpflow.models import BPNet, BPNetConfig
 from bpflow.models.convolution import Convolution, convolve, cropped, relu_convolution
 
 SHAPES = [
@@ -16,6 +20,34 @@ SHAPES = [
     pytest.param(8, 1, 75, 1, id="profile head"),
     pytest.param(8, 1, 3, 2, id="one output, dilated"),
 ]
+
+
+BLOCKS = [
+    pytest.param(4, 8, 21, 1, False, id="stem"),
+    pytest.param(8, 8, 3, 2, True, id="dilated"),
+    pytest.param(16, 16, 3, 32, True, id="far dilated"),
+    pytest.param(6, 6, 5, 3, True, id="odd dilation"),
+    pytest.param(5, 12, 3, 4, False, id="more filters, no residual"),
+    pytest.param(3, 1, 7, 1, False, id="one output"),
+]
+# Largest difference, as a share of the largest value.
+TOLERANCES = {torch.float32: 1e-5, torch.bfloat16: 3e-2}
+
+
+@pytest.fixture
+def random():
+    """Other draws in each run; pytest shows the seed of one that fails."""
+    seed = secrets.randbits(32)
+    print(f"seed {seed}")
+    return torch.Generator().manual_seed(seed)
+
+
+def computing_in(kind):
+    return contextlib.nullcontext() if kind == torch.float32 else torch.autocast("cpu", dtype=kind)
+
+
+def difference(one, other):
+    return ((one.double() - other.double()).abs().max() / other.abs().max()).item()
 
 
 def tensors(channels, filters, kernel, *, channels_last=True):
@@ -55,6 +87,104 @@ def test_fused_block_equals_its_parts(residual):
         strict=True,
     ):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", TOLERANCES)
+@pytest.mark.parametrize("length", [150, 151])
+@pytest.mark.parametrize(("channels", "filters", "kernel", "dilation", "residual"), BLOCKS)
+def test_fused_block_equals_plain_torch(channels, filters, kernel, dilation, residual, length, kind, random):
+    x = torch.randn(3, length, channels, generator=random).transpose(1, 2).requires_grad_()
+    weight = torch.randn(filters, channels, kernel, generator=random).div_((channels * kernel) ** 0.5).requires_grad_()
+    bias = torch.randn(filters, generator=random).div_(4).requires_grad_()
+    before = functional.conv1d(x, weight, bias, dilation=dilation)
+    crop = (kernel - 1) * dilation // 2
+    plain = functional.relu(before) + x[..., crop : length - crop] if residual else functional.relu(before)
+    # All above 0: sums that cancel are small, and rounding is not.
+    upstream = torch.rand(plain.shape, generator=random)
+    # Where rounding decides on which side of the ReLU's kink a value lies, its gradient says nothing.
+    upstream[before.abs() < 4 * TOLERANCES[kind] * before.abs().max()] = 0
+    with computing_in(kind):
+        fused = relu_convolution(x, weight, bias, dilation=dilation, residual=residual)
+        with torch.no_grad():
+            predicted = relu_convolution(x, weight, bias, dilation=dilation, residual=residual)
+    assert fused.dtype == predicted.dtype == kind
+    assert difference(fused, plain) < TOLERANCES[kind]
+    assert difference(predicted, plain) < TOLERANCES[kind]
+    found = torch.autograd.grad(fused, (x, weight, bias), upstream.to(kind))
+    expected = torch.autograd.grad(plain, (x, weight, bias), upstream)
+    for one, other in zip(found, expected, strict=True):
+        assert one.dtype == torch.float32
+        assert difference(one, other) < TOLERANCES[kind]
+
+
+def gradients(model, one_hot, upstream):
+    """Outputs, and gradients of all parameters; in training mode by fused steps, else by their parts."""
+    model.zero_grad()
+    output = model(one_hot)
+    torch.autograd.backward(output, upstream)
+    return output, {name: weights.grad.clone() for name, weights in model.named_parameters()}
+
+
+def small_model(random):
+    model = BPNet(BPNetConfig(input_length=240, output_length=80, filters=12, layers=3), random)
+    with torch.no_grad():
+        for name, weights in model.named_parameters():
+            if name.endswith("bias"):
+                weights.uniform_(-0.1, 0.1, generator=random)
+        model.counts.bias.fill_(4)
+    letters = torch.randint(0, 4, (4, 240), generator=random)
+    return model, functional.one_hot(letters, 4).float().transpose(1, 2)
+
+
+def plainly(model, one_hot):
+    """Weights, outputs and the convolutions' values of the same network in plain PyTorch and float64."""
+    weights = {name: value.detach().double().requires_grad_() for name, value in model.named_parameters()}
+
+    def convolved(x, name, dilation=1):
+        return functional.conv1d(x, weights[f"{name}.weight"], weights[f"{name}.bias"], dilation=dilation)
+
+    values = [convolved(one_hot.double(), "tower.stem")]
+    h = functional.relu(values[0])
+    for layer in range(model.config.layers):
+        dilation = 2 ** (layer + 1)
+        values.append(convolved(h, f"tower.dilated.{layer}", dilation))
+        h = functional.relu(values[-1]) + h[..., dilation:-dilation]
+    logits = convolved(h, "profile").squeeze(1)
+    crop = (logits.shape[1] - model.config.output_length) // 2
+    logits = logits[:, crop : crop + model.config.output_length]
+    log_counts = functional.linear(h.mean(2), weights["counts.weight"], weights["counts.bias"]).squeeze(1)
+    return weights, (logits, log_counts), values
+
+
+def test_fused_network_equals_plain_torch(random):
+    # Where rounding may move a value over the ReLU's kink, gradients change by more than rounding: drawn again.
+    near = True
+    while near:
+        model, one_hot = small_model(random)
+        weights, expected, values = plainly(model, one_hot)
+        near = any((value.abs() < 2e-6 * value.abs().max()).any() for value in values)
+    upstream = torch.rand(4, 80, generator=random), torch.rand(4, generator=random)
+    torch.autograd.backward(expected, [each.double() for each in upstream])
+    outputs, found = gradients(model.train(), one_hot, upstream)
+    for one, other in zip(outputs, expected, strict=True):
+        assert difference(one, other) < TOLERANCES[torch.float32]
+    for name, gradient in found.items():
+        assert difference(gradient, weights[name].grad) < TOLERANCES[torch.float32], name
+
+
+def test_fused_network_in_bfloat16_equals_its_parts(random):
+    model, one_hot = small_model(random)
+    upstream = torch.rand(4, 80, generator=random), torch.rand(4, generator=random)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        outputs, found = gradients(model.train(), one_hot, upstream)
+        parts, expected = gradients(model.eval(), one_hot, upstream)
+    exact = model(one_hot)
+    for one, other, another in zip(outputs, parts, exact, strict=True):
+        assert difference(one, other) < TOLERANCES[torch.bfloat16]
+        assert difference(one, another) < TOLERANCES[torch.bfloat16]
+    for name, gradient in found.items():
+        assert gradient.dtype == torch.float32
+        assert difference(gradient, expected[name]) < TOLERANCES[torch.bfloat16], name
 
 
 def test_bfloat16_runs_the_library_kernels_and_stays_close():
