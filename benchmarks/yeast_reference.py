@@ -38,7 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if args.epochs:
         schedule |= dict.fromkeys(MODELS, args.epochs)
     args.work.mkdir(parents=True, exist_ok=True)
-    commands = Commands(args.work / "commands.log", args.device, args.precision, args.threads)
+    precision = "float32" if args.emulate_bfloat16 else args.precision
+    log = args.work / "commands.log"
+    commands = Commands(log, args.device, precision, args.threads, emulate=args.emulate_bfloat16)
     prepare(args.data, args.work, settings, commands)
     seeds = args.seeds or settings["seeds"]
     runs = {seed: run_seed(seed, args.data, args.work, settings, schedule, commands) for seed in seeds}
@@ -48,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     }
     record = {
         "schedule": {"name": args.schedule, **schedule},
+        "emulated": "bfloat16" if args.emulate_bfloat16 else None,
         **machine(),
         "official": official,
         "runs": runs,
@@ -74,6 +77,11 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, nargs="+", help="in place of the settings' seeds")
     parser.add_argument("--device", default="auto", help="as of 'bpflow train'")
     parser.add_argument("--precision", default="auto", help="as of 'bpflow train'")
+    parser.add_argument(
+        "--emulate-bfloat16",
+        action="store_true",
+        help="compute models as in emulated_bfloat16.py; --precision is float32",
+    )
     parser.add_argument("--threads", type=int, help="as of 'bpflow train'")
     return parser.parse_args(arguments)
 
@@ -81,8 +89,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 class Commands:
     """Runs commands of this checkout's bpflow; the first that fails ends the program."""
 
-    def __init__(self, log: Path, device: str, precision: str, threads: int | None) -> None:
+    def __init__(self, log: Path, device: str, precision: str, threads: int | None, *, emulate: bool = False) -> None:
         self.log = log
+        self.models = [str(ROOT / "benchmarks" / "emulated_bfloat16.py")] if emulate else ["-m", "bpflow"]
         self.computing = ["--device", device, "--precision", precision]
         if threads:
             self.computing += ["--threads", str(threads)]
@@ -92,18 +101,21 @@ class Commands:
 
     def run(self, *words: object) -> None:
         """Run ``bpflow`` with these words."""
+        self._run(["-m", "bpflow"], words)
+
+    def compute(self, *words: object) -> None:
+        """Run a command that computes a model."""
+        self._run(self.models, [*words, *self.computing])
+
+    def _run(self, program: Sequence[str], words: Sequence[object]) -> None:
         text = [str(word) for word in words]
         print("bpflow", shlex.join(text), flush=True)
         with open(self.log, "ab") as log:
             done = subprocess.run(
-                [sys.executable, "-m", "bpflow", *text], env=self.environment, stdout=log, stderr=log, check=False
+                [sys.executable, *program, *text], env=self.environment, stdout=log, stderr=log, check=False
             )
         if done.returncode:
             sys.exit(f"it failed with exit code {done.returncode}; see the end of {self.log}")
-
-    def compute(self, *words: object) -> None:
-        """Run a command that computes a model."""
-        self.run(*words, *self.computing)
 
 
 def prepare(data: Path, work: Path, settings: Mapping[str, Any], commands: Commands) -> None:
