@@ -72,4 +72,5 @@ rule train_bias:
         " --epochs {params.epochs} --patience {params.patience} --batch-size {params.batch_size}"
         " --learning-rate {params.learning_rate} --seed {params.seed}"
         " --device {resources.device} --precision {params.precision} {params.allow_cpu} --threads {threads}"
+        " --devices {resources.gpu}"
         " --output {output.model} --history {output.history} --qc {output.qc} > {log} 2>&1"

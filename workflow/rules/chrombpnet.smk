@@ -114,6 +114,7 @@ rule train_chrombpnet:
         " --epochs {params.epochs} --patience {params.patience} --batch-size {params.batch_size}"
         " --learning-rate {params.learning_rate} --seed {params.seed}"
         " --device {resources.device} --precision {params.precision} {params.allow_cpu} --threads {threads}"
+        " --devices {resources.gpu}"
         " --output {output.model} --output-nobias {output.nobias} --history {output.history} --qc {output.qc}"
         " > {log} 2>&1"
 

@@ -112,9 +112,10 @@ def _add_shared(parser: argparse.ArgumentParser, *, filters: int, layers: int) -
     add_computing(parser)
     parser.add_argument(
         "--devices",
-        type=positive_int,
+        type=non_negative_int,
         default=1,
-        help="processes that train together, one on each GPU, or sharing the CPU; batches are divided among them",
+        help="GPUs that train together, or processes that share the CPU; each has its part of every batch. "
+        "0 and 1 are one process",
     )
     parser.add_argument(
         "--checkpoint", metavar="FILE", help="where the state is kept until the end; beside the model unless given"
