@@ -67,6 +67,7 @@ GENOME = 1 << 22
 SITES_APART = 50
 # Largest difference from ours, as a share of the largest value.
 TOLERANCE = 1e-4
+# Rows of the square matrices, and on every other device.
 MATRIX = {"cpu": 2048}
 LARGE_MATRIX = 8192
 
@@ -168,11 +169,12 @@ class Comparison:
     def measure(self, seconds: float) -> dict[str, Any]:
         """All figures of the record, in about so many seconds."""
         works: dict[str, Callable[[], Work]] = {
+            # Beside each other, what is compared.
+            "epoch": self.epoch,
             "train": self.train,
             "plain_train": self.plain_train,
             "predict": self.predict,
             "plain_predict": self.plain_predict,
-            "epoch": self.epoch,
         }
         turn = seconds / len(works) / (TURNS + EXTRA)
         self.batch_size = self._fitting_batch(turn)
