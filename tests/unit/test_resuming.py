@@ -19,6 +19,8 @@ from bpflow.cli import main
 from bpflow.training_state import Checkpoint
 from unit import small_training
 
+pytestmark = pytest.mark.slow
+
 # Long enough for every kill to fall into it.
 LONG = ["--epochs", "40", "--patience", "40", "--batch-size", "8"]
 OFTEN = ["--checkpoint-minutes", "0"]
@@ -83,7 +85,6 @@ def assert_same_models(found, expected):
         assert (found / name).read_bytes() == (expected / name).read_bytes(), name
 
 
-@pytest.mark.slow
 def test_twenty_kills_at_random_moments_end_in_the_same_bytes(words, whole, tmp_path):
     random = np.random.default_rng()
     checkpoint = tmp_path / "chrombpnet.checkpoint"

@@ -40,6 +40,7 @@ def test_one_process_alone_changes_nothing():
     assert world.share(slice(10, 20)) == slice(10, 20, 1)
 
 
+@pytest.mark.slow
 def test_two_processes_have_the_losses_of_one_with_the_same_batches(inputs, genome_json, tmp_path):
     folders = [tmp_path / "one", tmp_path / "two"]
     # 58 examples in batches of 9: the last batch has 4, two for each of the two.
@@ -59,6 +60,7 @@ def test_two_processes_have_the_losses_of_one_with_the_same_batches(inputs, geno
     assert not list(folders[1].glob("*.checkpoint"))
 
 
+@pytest.mark.slow
 def test_a_mistake_is_said_once_and_ends_with_its_status(inputs, genome_json, tmp_path):
     process = bpflow(
         small_training.bias_training(inputs, genome_json, tmp_path, "--devices", "2", "--input-length", "180")
@@ -69,6 +71,7 @@ def test_a_mistake_is_said_once_and_ends_with_its_status(inputs, genome_json, tm
     assert "or more" in said
 
 
+@pytest.mark.slow
 def test_a_signal_stops_both_in_good_order(inputs, genome_json, tmp_path):
     options = ["--devices", "2", "--epochs", "2000", "--patience", "2000"]
     process = bpflow(small_training.bias_training(inputs, genome_json, tmp_path, *options))
