@@ -63,6 +63,7 @@ EXTRA = 2
 SMALLEST_BATCH = 2
 # A training step does the forward pass's products three times: forward, for the inputs and for the weights.
 PASSES = 3
+JITTER = 500
 GENOME = 1 << 22
 SITES_APART = 50
 # Largest difference from ours, as a share of the largest value.
@@ -230,7 +231,7 @@ class Comparison:
 
         def epoch(batches: int) -> float:
             centers = np.resize(self.centers, batches * self.batch_size)
-            training = TrainingSet(centers, none, jitter=min(500, self.centers[0] // 2), seed=0)
+            training = TrainingSet(centers, none, jitter=JITTER, seed=0)
             model = copy.deepcopy(self.ours)
             options = {"device": self.device, "precision": self.precision}
             fitted = fit(model, self.windows, training, validation, recipe, **options)
