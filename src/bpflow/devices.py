@@ -10,8 +10,18 @@ import torch
 
 from bpflow.errors import DeviceError, InputError
 
-__all__ = ["PRECISIONS", "autocast", "has_fast_bfloat16", "resolve_device", "resolve_precision", "set_threads"]
+__all__ = [
+    "CPU_PIECE",
+    "PRECISIONS",
+    "autocast",
+    "has_fast_bfloat16",
+    "resolve_device",
+    "resolve_precision",
+    "set_threads",
+]
 
+# Examples that a CPU computes at once: their activations fit its caches.
+CPU_PIECE = 16
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 log = logging.getLogger("bpflow")

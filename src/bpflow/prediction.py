@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from bpflow.devices import autocast
+from bpflow.devices import CPU_PIECE, autocast
 from bpflow.genome import Genome
 from bpflow.models.base import ProfileModel
 from bpflow.models.encoding import one_hot
@@ -103,13 +103,16 @@ def expected_counts(log_counts: np.ndarray, official_scale: bool = False) -> np.
     return np.exp(log_counts) if official_scale else np.maximum(np.expm1(log_counts), 0)
 
 
-@torch.no_grad()
+@torch.inference_mode()
 def _predict_batch(
     model: ProfileModel, codes: np.ndarray, device: torch.device | str, precision: torch.dtype
 ) -> Prediction:
     device = torch.device(device)
     model.to(device).eval()
-    x = one_hot(torch.from_numpy(np.ascontiguousarray(codes)).to(device), model.config.channels)
-    with autocast(device, precision):
-        output = model(x)
-    return Prediction(output.profile_logits.cpu().numpy(), output.log_counts.cpu().numpy())
+    pieces = torch.from_numpy(np.ascontiguousarray(codes)).split(CPU_PIECE if device.type == "cpu" else len(codes) or 1)
+    outputs = []
+    for piece in pieces:
+        with autocast(device, precision):
+            outputs.append(model(one_hot(piece.to(device), model.config.channels)))
+    logits, log_counts = (torch.cat(parts).cpu().numpy() for parts in zip(*outputs, strict=True))
+    return Prediction(logits, log_counts)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from bpflow.batches import DeviceBatch
-from bpflow.devices import autocast
+from bpflow.devices import CPU_PIECE, autocast
 from bpflow.errors import BpflowError
 from bpflow.losses import losses
 from bpflow.models.base import ProfileModel
@@ -19,8 +19,6 @@ from bpflow.world import World
 
 __all__ = ["Stepper", "TooLittleMemoryError"]
 
-# On a CPU a batch is computed in pieces whose activations fit the caches; gradients add up to the batch's.
-CPU_PIECE = 16
 # What the allocators of PyTorch say; only the GPU's has a type of error of its own.
 NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 

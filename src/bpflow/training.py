@@ -16,6 +16,7 @@ import torch
 from bpflow.averaging import RunningAverage
 from bpflow.batches import DeviceBatch, batches_on
 from bpflow.datasets import Epoch, TrainingSet, Windows
+from bpflow.devices import CPU_PIECE
 from bpflow.divergence import TrainingError, diagnosis, flat_loss, require_varying_counts
 from bpflow.interruption import StoppedError, StopRequest
 from bpflow.models.base import ProfileModel
@@ -23,7 +24,7 @@ from bpflow.models.bpnet import BPNet
 from bpflow.models.encoding import one_hot
 from bpflow.optimiser import KerasAdam
 from bpflow.progress import Meter
-from bpflow.stepping import CPU_PIECE, Stepper
+from bpflow.stepping import Stepper
 from bpflow.training_state import Checkpoint, HistoryRow, Progress, TrainingState
 from bpflow.world import World
 
