@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from bpflow.models import BPNet, BPNetConfig
+from bpflow.models import BPNet, BPNetConfig, convolution
 from bpflow.models.convolution import Convolution, convolve, cropped, relu_convolution
 
 SHAPES = [
@@ -204,3 +204,20 @@ def test_crop_keeps_the_centre():
 
 def test_module_says_its_sizes():
     assert "4, 8, kernel=3, dilation=2" in repr(Convolution(4, 8, 3, dilation=2))
+
+
+@pytest.mark.parametrize("residual", [False, True])
+@pytest.mark.parametrize("grad", [False, True])
+def test_products_tap_by_tap_equal_the_library(monkeypatch, residual, grad):
+    generator = torch.Generator().manual_seed(7)
+    x, weight, bias = (torch.randn(size, generator=generator) for size in ((3, 6, 41), (6, 6, 3), (6,)))
+    found = []
+    for wide in (1, 10**9):
+        monkeypatch.setattr(convolution, "WIDE", wide)
+        inputs = [tensor.clone().requires_grad_() for tensor in (x, weight, bias)]
+        with torch.set_grad_enabled(grad):
+            y = relu_convolution(*inputs, dilation=4, residual=residual)
+        if grad:
+            y.square().sum().backward()
+        found.append([y.detach(), *(tensor.grad for tensor in inputs if grad)])
+    assert all(torch.allclose(one, other, atol=1e-5) for one, other in zip(*found, strict=True))
