@@ -16,7 +16,7 @@ RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 DEMO_CONFIG := config/demo/config$(if $(filter DNASE,$(ASSAY)),.dnase).yaml
 DEMO_REPORT := demo/results/$(ASSAY)/report.html
 
-.PHONY: help setup setup-test demo test test-fast bench lint format system-deps lock clean
+.PHONY: help setup setup-test demo test test-fast bench bench-training lint format system-deps lock clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ test-fast: .venv/.setup-test  ## run the tests that take less than five minutes 
 
 bench: .venv/.setup-test  ## time the data steps at human scale beside other programs; make bench SCALE=0.01 for a look
 	$(RUN) python benchmarks/data_path.py --scale $(SCALE)
+
+bench-training: .venv/.setup-test  ## time training and prediction beside a plain PyTorch model
+	$(RUN) python benchmarks/training.py
 
 lint: .venv/.setup-test  ## check formatting, style, types and the workflow
 	$(BIN)/ruff format --check .
