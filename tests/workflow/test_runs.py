@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -281,10 +282,25 @@ def test_samples_of_every_kind_in_one_run(tmp_path, small_data):
     assert all(f"{sample}" in page for sample in ("from_bam", "shifted", "given"))
 
 
-def kill_all(process: subprocess.Popen) -> None:
-    """Take the whole run down at once, as a lost machine would."""
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+def kill_once(run: Run, is_time: Callable[[], bool], *targets: str) -> None:
+    """Start a run and take it down all at once when it is time, as a lost machine would."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "snakemake", *run.arguments(*targets), "--snakefile", str(ROOT / "Snakefile")],
+        cwd=run.folder,
+        env={**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        until = time.monotonic() + 400
+        while not is_time():
+            assert process.poll() is None, "the run ended before it was time"
+            assert time.monotonic() < until
+            time.sleep(0.05)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 @pytest.mark.parametrize(
@@ -296,24 +312,8 @@ def kill_all(process: subprocess.Popen) -> None:
 )
 def test_a_killed_run_goes_on_where_it_was(tmp_path, small_data, stage, output, finished):
     run = Run(tmp_path, "config/demo/config.yaml", {**QUICK, "data": str(small_data)})
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     log = run.results / f"logs/{stage}"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "snakemake", *run.arguments("train"), "--snakefile", str(ROOT / "Snakefile")],
-        cwd=run.folder,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        until = time.monotonic() + 400
-        while not (log.is_dir() and any(path.stat().st_size for path in log.iterdir())):
-            assert process.poll() is None, "the run ended before the stage began"
-            assert time.monotonic() < until
-            time.sleep(0.05)
-    finally:
-        kill_all(process)
+    kill_once(run, lambda: log.is_dir() and any(path.stat().st_size for path in log.iterdir()), "train")
     assert not (run.results / output).exists()
     kept = (run.results / finished).stat().st_mtime_ns
     run.snakemake("--unlock")
@@ -322,3 +322,16 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path, small_data, stage, output, 
     assert (run.results / finished).stat().st_mtime_ns == kept
     assert f"rule {Path(finished).stem.replace('insertions', 'signal')}:" not in shown
     assert not list(run.results.rglob("*.part"))
+
+
+def test_a_training_cut_off_goes_on_from_its_checkpoint(tmp_path, small_data):
+    long = {**QUICK, "training": {**QUICK["training"], "epochs": 30}}
+    run = Run(tmp_path, "config/demo/config.yaml", {**long, "data": str(small_data)})
+    models = run.results / "demo/fold_0/models"
+    kill_once(run, lambda: (models / "bias.checkpoint").exists(), "bias")
+    assert not (models / "bias.safetensors").exists()
+    run.snakemake("--unlock")
+    run.snakemake("bias")
+    assert "continuing from" in (run.results / "logs/train_bias/demo.fold_0.log").read_text()
+    assert (models / "bias.safetensors").exists()
+    assert not list(models.glob("*.checkpoint"))
