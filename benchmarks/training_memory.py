@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         save_model(
             BPNet(BPNetConfig(filters=128, layers=4), torch.Generator().manual_seed(1)),
             f"{words['output']}.bias.safetensors",
-            metadata={"model": "bias"},
+            metadata={"model": "bias", "scaling": {"delta": 0.0}},
         )
         for step in (NONPEAKS, SELECT):
             command(words, step)

@@ -26,6 +26,7 @@ __all__ = [
     "is_gzip",
     "open_binary",
     "read_json",
+    "require_writable",
     "sha256",
     "stamp",
     "write_json",
@@ -60,6 +61,21 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.replace(final)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def require_writable(*paths: str | os.PathLike[str]) -> None:
+    """Say now, and not after hours of work, if one of these files cannot be written."""
+    for path in map(Path, paths):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=path.parent) as handle:
+                handle.write(b"\0")
+        except OSError as error:
+            raise InputError(
+                f"cannot be written ({error.strerror})",
+                where=str(path),
+                expected="a folder that has room and lets you write",
+            ) from None
 
 
 def existing(path: str | os.PathLike[str], what: str) -> Path:

@@ -81,7 +81,8 @@ class Stepper:
             (3,) sums of the total, profile and count losses over the whole batch, and () the sum of flags; float32.
         """
         sums = self._fitting(len(batch.codes), lambda: self._gradients(model, batch))
-        flags = torch.tensor([flag], device=self.device)
+        # Filled on the device: a copy from the host would wait for all that was asked of it before.
+        flags = torch.full((1,), flag, device=self.device)
         if self.world.size > 1:
             for weights in self.parameters:
                 if weights.grad is None:

@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import NoReturn
 
 import numpy as np
 import torch
@@ -223,6 +224,7 @@ class _Run:
             log.info(
                 "continuing from %s: epoch %d, batch %d", checkpoint.path, self.progress.epoch, self.progress.batch
             )
+        self._require_agreement()
         self.clock = time.perf_counter()
 
     @property
@@ -233,8 +235,10 @@ class _Run:
         progress = self.progress
         while (stopped := self._ended()) is None:
             trained = self._train()
-            progress.training_seconds += progress.epoch_seconds
-            self._close_epoch(trained, self._validate())
+            training_seconds = progress.epoch_seconds
+            valid = self._validate()
+            progress.training_seconds += training_seconds
+            self._close_epoch(trained, valid)
             if on_epoch is not None:
                 on_epoch(progress.history)
             self._save()
@@ -276,7 +280,7 @@ class _Run:
                     average.update()
                 progress.batch += 1
                 note = ""
-                if progress.batch % every == 0 or progress.batch == self.steps:
+                if progress.batch % every == 0 or progress.batch == self.steps or self._is_asked_to_stop:
                     progress.totals = totals.tolist()
                     done = min(progress.batch * self.recipe.batch_size, len(epoch))
                     means = _means(progress.totals, done)
@@ -292,16 +296,28 @@ class _Run:
         reason = diagnosis(model, means, flat=self.flat, batches=progress.batch)
         if reason:
             raise self._failure(f"training, epoch {progress.epoch}, batch {progress.batch}", reason)
-        if stops or (self.checkpoint is not None and self.checkpoint.is_due):
+        if stops or self._is_asked_to_stop:
+            self._stop()
+        if self.checkpoint is not None and self.checkpoint.is_due:
             self._save()
-        if stops:
-            kept = (
-                f"The state after batch {progress.batch} of epoch {progress.epoch} is in {self.checkpoint.path}: "
-                "the same command goes on from there."
-                if self.checkpoint is not None
-                else "No checkpoint was asked for, and the training is lost."
-            )
-            raise StoppedError(self.stop.signal_number or signal.SIGTERM, kept)
+
+    @property
+    def _is_asked_to_stop(self) -> bool:
+        """Whether this process alone may decide to; several agree through the flags of a step."""
+        return self.world.size == 1 and self.stop.signal_number > 0
+
+    def _stop(self) -> NoReturn:
+        progress, error = self.progress, self._save()
+        # Nobody ends before the state is saved.
+        self.world.add_up([self._sums([0.0])])
+        kept = f"The state after batch {progress.batch} of epoch {progress.epoch} is in "
+        if self.checkpoint is None:
+            kept = "No checkpoint was asked for, and the training is lost."
+        elif error is not None:
+            kept = f"The state could not be saved ({error}); {self.checkpoint.path} holds an earlier one, if any."
+        else:
+            kept += f"{self.checkpoint.path}: the same command goes on from there."
+        raise StoppedError(self.stop.signal_number or signal.SIGTERM, kept)
 
     @torch.inference_mode()
     def _validate(self) -> Means:
@@ -311,6 +327,8 @@ class _Run:
         size = VALIDATION_BATCHES * self.recipe.batch_size
         for batch in self.batches.iterate(self.validation, size, world=self.world):
             totals += self.stepper.losses(model, batch)
+            if self._is_asked_to_stop:
+                self._stop()
         self.world.add_up([totals])
         means = _means(totals.tolist(), len(self.validation))
         reason = diagnosis(model, means, flat=self.flat, batches=self.steps * progress.epoch)
@@ -344,10 +362,29 @@ class _Run:
             best_epoch=self.progress.best_epoch,
         )
 
-    def _save(self) -> None:
+    def _save(self) -> OSError | None:
+        """Save the state; where the disk does not let it, training goes on."""
         self._tick()
         if self.checkpoint is not None and self.world.rank == 0:
-            self.checkpoint.save(self.state)
+            try:
+                self.checkpoint.save(self.state)
+            except OSError as error:
+                log.warning("the state could not be saved in %s (%s)", self.checkpoint.path, error)
+                return error
+        return None
+
+    def _require_agreement(self) -> None:
+        """Stop where the processes do not all start from the same state."""
+        if self.world.size == 1:
+            return
+        place = self._sums([self.progress.epoch, self.progress.batch, self.progress.best_loss])
+        place = place.nan_to_num(posinf=0.0)
+        sums, squares = place.clone(), place.square()
+        self.world.add_up([sums, squares])
+        if not torch.allclose(squares * self.world.size, sums.square()):
+            raise TrainingError(
+                "the processes read different states. Let all see the same --checkpoint file, or give --no-resume."
+            )
 
     def _tick(self) -> None:
         """Add the time since the last call."""

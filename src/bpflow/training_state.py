@@ -15,7 +15,7 @@ import safetensors.torch
 from torch import Tensor
 
 from bpflow.averaging import RunningAverage
-from bpflow.files import atomic_path
+from bpflow.files import atomic_path, existing
 from bpflow.models.base import ProfileModel
 from bpflow.optimiser import KerasAdam
 
@@ -144,7 +144,8 @@ class Checkpoint:
     Attributes
     ----------
     path
-        The file; it is replaced as a whole, and removed once the training has ended.
+        The file; it is replaced as a whole, and removed once the training has ended. The file of another training is
+        set aside, with ``.previous`` after its name.
     identity
         What decides the outcome, as JSON: recipe, sizes, digests of the inputs. A file of another training is not
         continued.
@@ -160,7 +161,7 @@ class Checkpoint:
     resume: bool = True
 
     def __post_init__(self) -> None:
-        self.path, self._saved = Path(self.path), time.monotonic()
+        self.path, self._saved, self._is_own = Path(self.path), time.monotonic(), False
 
     @property
     def is_due(self) -> bool:
@@ -175,27 +176,45 @@ class Checkpoint:
         content = {"format_version": FORMAT_VERSION, "identity": self.identity, **values}
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.tensors().items()}
         text = json.dumps(content, allow_nan=False)
+        # Also where it fails, it is tried again only after a while.
+        self._saved = time.monotonic()
         with atomic_path(self.path) as temporary:
             temporary.write_bytes(safetensors.torch.save(tensors, metadata={KEY: text}))
-        self._saved = time.monotonic()
+            if not self._is_own and self.path.exists():
+                self.path.replace(self.previous)
+        self._is_own = True
+
+    @property
+    def previous(self) -> Path:
+        """Where the state of another training is set aside."""
+        return self.path.with_name(f"{self.path.name}.previous")
 
     def restore(self, state: TrainingState) -> bool:
-        """Continue from the file, if it is there and of this training; tells whether it did."""
+        """Continue from the file, if it is there and of this training; tells whether it did.
+
+        Raises
+        ------
+        InputError
+            The file is there, but may not be read.
+        """
         if not self.resume or not self.path.exists():
             return False
+        existing(self.path, "the state of a training")
         try:
             with safetensors.safe_open(str(self.path), framework="pt") as handle:
                 content = json.loads((handle.metadata() or {})[KEY])
-                tensors = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118 - no dictionary
-        except (safetensors.SafetensorError, OSError, KeyError, ValueError) as error:
-            log.warning("%s cannot be read (%s): training starts anew", self.path, error)
+                # Copied, since the file that they are mapped from will be replaced.
+                tensors = {name: handle.get_tensor(name).clone() for name in handle.keys()}  # noqa: SIM118
+        except (safetensors.SafetensorError, KeyError, ValueError) as error:
+            log.warning("%s is damaged (%s) and set aside: training starts anew", self.path, error)
             return False
         differing = differences(content.get("identity"), json.loads(json.dumps(self.identity)))
         if content.get("format_version") != FORMAT_VERSION or differing:
             reason = "; ".join(differing) or "written by another version of bpflow"
-            log.warning("%s is of another training (%s): this one starts anew", self.path, reason)
+            log.warning("%s is of another training (%s) and set aside: this one starts anew", self.path, reason)
             return False
         state.load(tensors, content)
+        self._is_own = True
         return True
 
     def remove(self) -> None:

@@ -62,6 +62,16 @@ def chrombpnet_training(inputs: Path, genome_json: Path, output: Path, bias: Pat
     return [*map(str, words)]
 
 
+def scaling(inputs: Path, genome_json: Path, output: Path) -> list[str]:
+    """Words that scale the bias model in `output`."""
+    words = [
+        "scale-bias", "--model", output / "bias.safetensors", "--genome", genome_json, "--signal", inputs / "signal.bw",
+        "--nonpeaks", inputs / "nonpeaks.narrowPeak", "--fold", inputs / "fold.json",
+        "--output", output / "bias_scaled.safetensors", "--qc", output / "bias_scaled.json", "--device", "cpu",
+    ]  # fmt: skip
+    return [*map(str, words)]
+
+
 def command(*words: object) -> None:
     """Run a command of bpflow here."""
     main([str(word) for word in words])

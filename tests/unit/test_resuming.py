@@ -36,7 +36,8 @@ def inputs(genome, tmp_path_factory):
 def bias(inputs, genome_json, tmp_path_factory):
     output = tmp_path_factory.mktemp("bias")
     small_training.command(*small_training.bias_training(inputs, genome_json, output))
-    return output / "bias.safetensors"
+    small_training.command(*small_training.scaling(inputs, genome_json, output))
+    return output / "bias_scaled.safetensors"
 
 
 @pytest.fixture(scope="module")
@@ -146,11 +147,19 @@ def stopped(words, tmp_path):
 
 
 def test_a_state_of_other_settings_is_not_continued_and_says_why(words, stopped, caplog):
+    before = place(stopped / "chrombpnet.checkpoint")
     with caplog.at_level(logging.WARNING, "bpflow"):
         main(words(stopped, "--learning-rate", "0.002"))
     assert "is of another training" in caplog.text
     assert "recipe.learning_rate was 0.001 and is 0.002" in caplog.text
     assert json.loads((stopped / "chrombpnet.json").read_text())["epochs_run"] == 2
+    # The state of days may not be lost to a mistyped option.
+    assert place(stopped / "chrombpnet.checkpoint.previous") == before
+    (stopped / "chrombpnet.checkpoint.previous").rename(stopped / "chrombpnet.checkpoint")
+    caplog.clear()
+    with caplog.at_level(logging.INFO, "bpflow"):
+        main(words(stopped, *LONG))
+    assert "continuing from" in caplog.text
 
 
 def test_a_state_can_be_left_aside(words, stopped, caplog):
@@ -165,7 +174,7 @@ def test_a_damaged_state_is_not_continued_and_says_so(words, stopped, caplog):
     checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
     with caplog.at_level(logging.WARNING, "bpflow"):
         main(words(stopped))
-    assert "cannot be read" in caplog.text
+    assert "is damaged" in caplog.text
     assert (stopped / "chrombpnet.safetensors").exists()
     assert not checkpoint.exists()
 

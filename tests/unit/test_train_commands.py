@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import sys
 
@@ -13,7 +14,7 @@ from bpflow import training
 from bpflow.checkpoints import load_model, read_metadata
 from bpflow.cli import train as train_command
 from unit import small_training
-from unit.small_training import QUICK, command, shared
+from unit.small_training import command
 
 
 @pytest.fixture(scope="module")
@@ -29,11 +30,7 @@ def train_bias(inputs, genome_json, output, *options):
 def trained(inputs, genome_json, tmp_path_factory):
     output = tmp_path_factory.mktemp("models")
     train_bias(inputs, genome_json, output)
-    command(
-        "scale-bias", "--model", output / "bias.safetensors", "--genome", genome_json, "--signal", inputs / "signal.bw",
-        "--nonpeaks", inputs / "nonpeaks.narrowPeak", "--fold", inputs / "fold.json",
-        "--output", output / "bias_scaled.safetensors", "--qc", output / "bias_scaled.json", "--device", "cpu",
-    )  # fmt: skip
+    command(*small_training.scaling(inputs, genome_json, output))
     bias = output / "bias_scaled.safetensors"
     command(*small_training.chrombpnet_training(inputs, genome_json, output, bias))
     return output
@@ -196,16 +193,41 @@ def test_a_selection_that_does_not_fit(inputs, genome_json, tmp_path, capsys, co
     )
 
 
-def test_a_chrombpnet_is_no_bias_model(trained, inputs, genome_json, tmp_path, capsys):
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        ("chrombpnet", "not a bias model"),
+        ("nobias", "not a bias model"),
+        ("bias", "counts are not scaled to this sample. Expected a bias model of 'bpflow scale-bias'"),
+    ],
+)
+def test_what_is_no_scaled_bias_model_is_refused(trained, inputs, genome_json, tmp_path, capsys, model, expected):
+    words = small_training.chrombpnet_training(inputs, genome_json, tmp_path, trained / f"{model}.safetensors")
+    assert expected in refused(capsys, lambda: command(*words))
+
+
+@pytest.mark.parametrize("option", ["--output", "--history", "--qc", "--checkpoint"])
+def test_what_cannot_be_written_is_said_before_training(inputs, genome_json, tmp_path, capsys, option):
+    (tmp_path / "file").write_text("no folder")
     message = refused(
-        capsys,
-        lambda: command(
-            "train", "chrombpnet", *shared(inputs, genome_json, "chrombpnet", tmp_path), *QUICK,
-            "--peaks", inputs / "peaks.narrowPeak", "--bias-model", trained / "chrombpnet.safetensors",
-            "--output-nobias", tmp_path / "nobias.safetensors",
-        ),
-    )  # fmt: skip
-    assert "not a bias model" in message
+        capsys, lambda: train_bias(inputs, genome_json, tmp_path, option, tmp_path / "file" / "x.safetensors")
+    )
+    assert "x.safetensors: cannot be written" in message
+    assert "epoch" not in message
+
+
+def test_a_full_disk_is_said_without_a_traceback(inputs, genome_json, tmp_path, capsys, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device", "bias.safetensors")
+
+    monkeypatch.setattr(train_command, "write_trained", full)
+    message = refused(capsys, lambda: train_bias(inputs, genome_json, tmp_path))
+    assert "error: bias.safetensors: No space left on device." in message
+    # What was trained is not lost.
+    assert (tmp_path / "bias.checkpoint").exists()
+    monkeypatch.undo()
+    train_bias(inputs, genome_json, tmp_path)
+    assert (tmp_path / "bias.safetensors").exists()
 
 
 def test_a_bias_model_in_the_official_format_is_scaled_as_ours(trained, inputs, genome_json, tmp_path, capsys):

@@ -1,17 +1,22 @@
 from __future__ import annotations
 
+import errno
+import logging
+
 import numpy as np
 import pytest
 import torch
 
 from bpflow.datasets import TrainingSet, Windows, validation_set
 from bpflow.divergence import TrainingError
+from bpflow.interruption import StoppedError, StopRequest
 from bpflow.losses import losses
 from bpflow.models import BPNet, BPNetConfig, ChromBPNet
 from bpflow.models.encoding import one_hot
 from bpflow.prediction import predict_codes, probabilities
+from bpflow.stepping import Stepper
 from bpflow.training import Recipe, centre_counts, fit, seconds_per_example
-from bpflow.training_state import HISTORY_COLUMNS
+from bpflow.training_state import HISTORY_COLUMNS, Checkpoint
 from unit import simulated
 
 SIZES = {"input_length": 200, "output_length": 80, "filters": 8, "layers": 2}
@@ -202,6 +207,41 @@ def test_bfloat16_trains_close_to_float32(planted):
         for precision in (torch.float32, torch.bfloat16)
     ]
     assert results[1].best_valid_loss == pytest.approx(results[0].best_valid_loss, rel=0.05)
+    assert results[1].best_valid_loss != results[0].best_valid_loss
+
+
+def test_a_signal_during_validation_is_heeded_and_nothing_is_lost(planted, tmp_path, monkeypatch):
+    whole, _ = trained(planted)
+    stop, real = StopRequest(), Stepper.losses
+
+    def signalled(stepper, network, batch):
+        stop.signal_number = 15
+        return real(stepper, network, batch)
+
+    monkeypatch.setattr(Stepper, "losses", signalled)
+    path = tmp_path / "x.checkpoint"
+    with pytest.raises(StoppedError, match=r"after batch 7 of epoch 1 is in .*x.checkpoint"):
+        trained(planted, checkpoint=Checkpoint(path, {}), stop=stop)
+    monkeypatch.undo()
+    resumed, fitted = trained(planted, checkpoint=Checkpoint(path, {}))
+    assert len(fitted.history) == 3
+    for name, weights in resumed.state_dict().items():
+        assert torch.equal(weights, whole.state_dict()[name]), name
+
+
+def test_a_state_that_cannot_be_saved_does_not_end_the_training(planted, tmp_path, monkeypatch, caplog):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Checkpoint, "save", full)
+    with caplog.at_level(logging.WARNING, "bpflow"):
+        _, fitted = trained(planted, checkpoint=Checkpoint(tmp_path / "x.checkpoint", {}))
+    assert len(fitted.history) == 3
+    assert "could not be saved" in caplog.text
+    stop = StopRequest()
+    stop.signal_number = 15
+    with pytest.raises(StoppedError, match="could not be saved"):
+        trained(planted, checkpoint=Checkpoint(tmp_path / "x.checkpoint", {}), stop=stop)
 
 
 def test_timing_a_step_leaves_the_model_alone():

@@ -13,6 +13,7 @@ import time
 import pytest
 import torch
 
+from bpflow.cli import launch
 from bpflow.world import World
 from unit import small_training
 
@@ -43,8 +44,8 @@ def test_one_process_alone_changes_nothing():
 @pytest.mark.slow
 def test_two_processes_have_the_losses_of_one_with_the_same_batches(inputs, genome_json, tmp_path):
     folders = [tmp_path / "one", tmp_path / "two"]
-    # 58 examples in batches of 9: the last batch has 4, two for each of the two.
-    options = ["--batch-size", "9", "--epochs", "3"]
+    # 58 examples in batches of 19: in the last batch the second process has none.
+    options = ["--batch-size", "19", "--epochs", "3"]
     for folder, devices in zip(folders, ("1", "2"), strict=True):
         process = bpflow(small_training.bias_training(inputs, genome_json, folder, *options, "--devices", devices))
         _, said = process.communicate(timeout=120)
@@ -71,6 +72,16 @@ def test_a_mistake_is_said_once_and_ends_with_its_status(inputs, genome_json, tm
     assert "or more" in said
 
 
+def test_the_process_that_fails_first_ends_the_others(monkeypatch):
+    monkeypatch.setattr(launch, "GRACE_SECONDS", 0.3)
+    programs = ["import time; time.sleep(60)", "import sys; sys.exit(2)"]
+    processes = [subprocess.Popen([sys.executable, "-c", program]) for program in programs]
+    begin = time.monotonic()
+    assert launch.first_failures(processes) == [1]
+    assert time.monotonic() - begin < 30
+    assert processes[0].returncode == -signal.SIGKILL
+
+
 @pytest.mark.slow
 def test_a_signal_stops_both_in_good_order(inputs, genome_json, tmp_path):
     options = ["--devices", "2", "--epochs", "2000", "--patience", "2000"]
@@ -84,3 +95,10 @@ def test_a_signal_stops_both_in_good_order(inputs, genome_json, tmp_path):
     assert process.returncode == 128 + signal.SIGTERM, said
     assert said.count("stopped by SIGTERM. The state after batch") == 1
     assert checkpoint.exists()
+    done = len(epochs(tmp_path / "bias.history.tsv"))
+    options[3] = options[5] = str(done + 2)
+    process = bpflow(small_training.bias_training(inputs, genome_json, tmp_path, *options))
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    assert "continuing from" in said
+    assert len(epochs(tmp_path / "bias.history.tsv")) == done + 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import logging
 import sys
 from collections.abc import Sequence
@@ -33,6 +34,9 @@ COMMANDS = {
     "report": "one HTML page over a whole run",
 }
 
+# What is wrong with a disk or its rights, and not with the package.
+MACHINE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
+
 log = logging.getLogger("bpflow")
 
 
@@ -58,6 +62,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BpflowError as error:
         sys.stderr.write(f"bpflow {arguments[0]}: error: {error}\n")
         raise SystemExit(error.exit_code) from None
+    except OSError as error:
+        if error.errno not in MACHINE_ERRORS:
+            raise
+        sys.stderr.write(f"bpflow {arguments[0]}: error: {error.filename or 'a file'}: {error.strerror}.\n")
+        raise SystemExit(2) from None
 
 
 def _top_parser() -> argparse.ArgumentParser:

@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import IO
 
-__all__ = ["is_launched", "launch", "local_rank"]
+__all__ = ["is_launched", "launch", "local_processes", "local_rank"]
 
 POLL_SECONDS = 0.2
 # How long processes may take to end once one of them has failed: they may wait for its numbers.
@@ -24,7 +24,7 @@ GRACE_SECONDS = 20.0
 
 def is_launched() -> bool:
     """Whether this is one of several processes, started by :func:`launch` or torchrun."""
-    return "WORLD_SIZE" in os.environ
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
 def local_rank() -> int:
@@ -32,16 +32,22 @@ def local_rank() -> int:
     return int(os.environ.get("LOCAL_RANK", "0"))
 
 
+def local_processes() -> int:
+    """How many processes share this machine."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+
+
 def launch(number: int, arguments: Sequence[str]) -> int:
     """Run ``bpflow`` with `arguments` in `number` processes that find each other; give the exit status.
 
-    Signals go on to all of them. Only what the first one says is shown, or the one that failed before all others.
+    Signals go on to all of them. What the first one says is shown, and of the others that which failed before it.
     """
     shared = {
         **os.environ,
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(_free_port()),
         "WORLD_SIZE": str(number),
+        "LOCAL_WORLD_SIZE": str(number),
     }
     with ExitStack() as stack:
         said = [stack.enter_context(tempfile.TemporaryFile("w+b")) for _ in range(1, number)]
@@ -56,13 +62,15 @@ def launch(number: int, arguments: Sequence[str]) -> int:
             for rank, output in enumerate(outputs)
         ]
         with _forwarding(processes):
-            failed = _first_failure(processes)
-        if failed is None:
+            failed = first_failures(processes)
+        if not failed:
             return 0
-        if failed > 0:
-            said[failed - 1].seek(0)
-            shutil.copyfileobj(said[failed - 1], sys.stderr.buffer)
-        status = int(processes[failed].returncode)
+        status = int(processes[failed[0]].returncode)
+        # Where the first process ended alike, it has said why.
+        if processes[0].returncode != status:
+            for rank in failed:
+                said[rank - 1].seek(0)
+                shutil.copyfileobj(said[rank - 1], sys.stderr.buffer)
         return status if status > 0 else 128 - status
 
 
@@ -82,21 +90,19 @@ def _forwarding(processes: Sequence[subprocess.Popen[bytes]]) -> Iterator[None]:
             signal.signal(kind, handler)
 
 
-def _first_failure(processes: Sequence[subprocess.Popen[bytes]]) -> int | None:
-    """Wait for all; the number of the process that failed first, which ends the others too."""
-    failed: int | None = None
+def first_failures(processes: Sequence[subprocess.Popen[bytes]]) -> list[int]:
+    """Wait for all; the numbers of those that failed first, which end the others too."""
+    failed: list[int] = []
     deadline = float("inf")
-    while any(process.poll() is None for process in processes):
-        if failed is None:
-            failed = next((rank for rank, process in enumerate(processes) if process.returncode), None)
-            deadline = time.monotonic() + GRACE_SECONDS if failed is not None else deadline
+    while None in (statuses := [process.poll() for process in processes]):
+        if not failed:
+            failed = [rank for rank, status in enumerate(statuses) if status]
+            deadline = time.monotonic() + GRACE_SECONDS if failed else deadline
         if time.monotonic() > deadline:
             for process in processes:
                 process.kill()
         time.sleep(POLL_SECONDS)
-    return (
-        failed if failed is not None else next((r for r, process in enumerate(processes) if process.returncode), None)
-    )
+    return failed or [rank for rank, status in enumerate(statuses) if status]
 
 
 def _free_port() -> int:

@@ -51,10 +51,14 @@ def add_computing(parser: argparse.ArgumentParser) -> None:
 
 def resolve_computing(args: argparse.Namespace) -> Computing:
     """Find the device and precision that were asked for, and set the number of threads."""
+    import torch
+
     from bpflow.devices import resolve_device, resolve_precision, set_threads
 
     threads = set_threads(args.threads)
     device = resolve_device(args.device)
+    # By default PyTorch rounds what GPUs convolve to 10 bits.
+    torch.backends.cudnn.allow_tf32 = False
     computing = Computing(device, resolve_precision(args.precision, device), threads)
     log.info("computing on %s in %s with %d CPU threads", device, computing.precision_name, threads)
     return computing

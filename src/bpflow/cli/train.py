@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bpflow.cli.launch import is_launched, launch, local_rank
+from bpflow.cli.launch import is_launched, launch, local_processes, local_rank
 from bpflow.cli.model_options import Computing, add_computing, make_deterministic, resolve_computing
 from bpflow.cli.options import (
     HelpFormatter,
@@ -29,13 +30,14 @@ from bpflow.cli.training_files import (
     write_trained,
 )
 from bpflow.errors import InputError
+from bpflow.files import require_writable
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from bpflow.folds import Fold
     from bpflow.genome import Genome
-    from bpflow.models import ProfileModel
+    from bpflow.models import BPNet, ProfileModel
     from bpflow.training import Recipe
     from bpflow.training_state import Checkpoint, HistoryRow
 
@@ -144,12 +146,11 @@ def run(args: argparse.Namespace) -> None:
         raise SystemExit(launch(args.devices, args.arguments))
     import torch
 
-    from bpflow.checkpoints import load_model
     from bpflow.datasets import TrainingSet, Windows, validation_set
     from bpflow.divergence import TrainingError
     from bpflow.folds import read_fold
     from bpflow.genome import Genome
-    from bpflow.interruption import stop_request
+    from bpflow.interruption import StoppedError, stop_request
     from bpflow.models import BPNet, BPNetConfig, ChromBPNet
     from bpflow.signal import SignalTrack
     from bpflow.training import centre_counts, fit
@@ -160,13 +161,14 @@ def run(args: argparse.Namespace) -> None:
     )
     recipe = _recipe(args)
     computing = _computing(args)
+    checkpoint_path = Path(args.checkpoint) if args.checkpoint else Path(args.output).with_suffix(".checkpoint")
+    outputs = [args.output, args.history, args.qc, checkpoint_path, getattr(args, "output_nobias", args.output)]
+    require_writable(*outputs)
+    add_curve = curves(args.tensorboard) if args.tensorboard else None
     tower = BPNet(config, torch.Generator().manual_seed(args.seed))
     model: ProfileModel = tower
     if args.model == "chrombpnet":
-        bias = load_model(args.bias_model).model
-        if not isinstance(bias, BPNet):
-            raise InputError("not a bias model", where=args.bias_model, expected="a model of 'bpflow scale-bias'")
-        model = ChromBPNet(tower, bias)
+        model = ChromBPNet(tower, _scaled_bias(args.bias_model))
     genome = Genome.open(args.genome)
     fold = read_fold(args.fold, genome)
     train, valid = _regions(args, genome, fold, recipe)
@@ -181,7 +183,7 @@ def run(args: argparse.Namespace) -> None:
     if args.model == "bias":
         centre_counts(tower, windows, training)
     inputs = digests(args, genome)
-    checkpoint = _checkpoint(args, model, recipe, computing, inputs)
+    checkpoint = _checkpoint(args, checkpoint_path, model, recipe, computing, inputs)
     world = join_world(computing.device)
     try:
         with stop_request() as stop:
@@ -196,20 +198,40 @@ def run(args: argparse.Namespace) -> None:
                 checkpoint=checkpoint,
                 stop=stop,
                 world=world,
-                on_epoch=_after_epoch(args) if world.rank == 0 else None,
+                on_epoch=_after_epoch(args, add_curve) if world.rank == 0 else None,
             )
+    except StoppedError:
+        world.leave()
+        raise
     except TrainingError as error:
+        # All processes come here alike. After other errors the rest would be waited for without end.
         if world.rank == 0 and error.best_epoch:
             path = write_last_good(args, model.cpu(), recipe, error.best_epoch)
-            raise TrainingError(f"{error} The weights of epoch {error.best_epoch} are in {path}.") from None
-        raise
-    finally:
+            error = TrainingError(f"{error} The weights of epoch {error.best_epoch} are in {path}.")
         world.leave()
+        raise error from None
+    world.leave()
     if world.rank == 0:
         write_trained(args, model.cpu(), recipe, computing, inputs, fitted)
         write_history(args.history, fitted.history)
         write_record(args, model, recipe, computing, inputs, fitted, world.size)
         checkpoint.remove()
+
+
+def _scaled_bias(path: str) -> BPNet:
+    from bpflow.checkpoints import load_model
+    from bpflow.models import BPNet
+
+    expected = "a bias model of 'bpflow scale-bias', or an official one"
+    bias, metadata = load_model(path)
+    if not isinstance(bias, BPNet) or metadata.get("model") == "chrombpnet_nobias":
+        raise InputError("not a bias model", where=path, expected=expected)
+    if "scaling" not in metadata and "source" not in metadata:
+        raise InputError(
+            "a bias model whose counts are not scaled to this sample", where=path, expected=expected,
+            mend="Run 'bpflow scale-bias' first",
+        )  # fmt: skip
+    return bias
 
 
 def _computing(args: argparse.Namespace) -> Computing:
@@ -218,10 +240,14 @@ def _computing(args: argparse.Namespace) -> Computing:
 
     if is_launched():
         logging.getLogger("bpflow").setLevel(logging.WARNING if local_rank() else logging.INFO)
-        if args.device in ("auto", "cuda") and torch.cuda.is_available():
+        if args.device not in ("auto", "cpu", "cuda"):
+            raise InputError(
+                f"--device {args.device}", expected="auto, cpu or cuda where several processes train together"
+            )
+        if args.device != "cpu" and torch.cuda.is_available():
             args.device = f"cuda:{local_rank()}"
-        elif args.threads:
-            args.threads = max(args.threads // args.devices, 1)
+        elif args.threads or "OMP_NUM_THREADS" not in os.environ:
+            args.threads = max((args.threads or torch.get_num_threads()) // local_processes(), 1)
     computing = resolve_computing(args)
     if args.deterministic:
         make_deterministic()
@@ -229,7 +255,12 @@ def _computing(args: argparse.Namespace) -> Computing:
 
 
 def _checkpoint(
-    args: argparse.Namespace, model: ProfileModel, recipe: Recipe, computing: Computing, inputs: dict[str, str]
+    args: argparse.Namespace,
+    path: Path,
+    model: ProfileModel,
+    recipe: Recipe,
+    computing: Computing,
+    inputs: dict[str, str],
 ) -> Checkpoint:
     from bpflow import __version__
     from bpflow.training_state import Checkpoint
@@ -244,17 +275,20 @@ def _checkpoint(
         "precision": computing.precision_name,
         "inputs": inputs,
     }
-    path = Path(args.checkpoint) if args.checkpoint else Path(args.output).with_suffix(".checkpoint")
     return Checkpoint(path, identity, minutes=args.checkpoint_minutes, resume=not args.no_resume)
 
 
-def _after_epoch(args: argparse.Namespace) -> Callable[[list[HistoryRow]], None]:
-    add = curves(args.tensorboard) if args.tensorboard else None
-
+def _after_epoch(
+    args: argparse.Namespace, add_curve: Callable[[HistoryRow], None] | None
+) -> Callable[[list[HistoryRow]], None]:
     def after(history: list[HistoryRow]) -> None:
-        write_history(args.history, history)
-        if add is not None:
-            add(history[-1])
+        try:
+            write_history(args.history, history)
+            if add_curve is not None:
+                add_curve(history[-1])
+        except OSError as error:
+            # A disk that is full for a while is no reason to lose a training.
+            log.warning("the losses so far could not be written (%s)", error)
 
     return after
 
