@@ -53,13 +53,15 @@ class StopRequest:
 def stop_request() -> Iterator[StopRequest]:
     """While the block runs, a first SIGTERM or SIGINT is only noted; a later one acts as usual.
 
-    Outside the main thread, where Python allows no signal handlers, nothing is ever noted.
+    A signal that was ignored before, as SIGINT is by a shell's background jobs, stays so. Outside the main thread,
+    where Python allows no signal handlers, nothing is ever noted.
     """
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
         yield request
         return
-    before = {number: signal.getsignal(number) for number in SIGNALS}
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
+    before = {number: handler for number, handler in handlers.items() if handler != signal.SIG_IGN}
 
     noted = 0.0
 
@@ -72,7 +74,7 @@ def stop_request() -> Iterator[StopRequest]:
         elif not request.signal_number:
             request.signal_number, noted = number, time.monotonic()
 
-    for number in SIGNALS:
+    for number in before:
         signal.signal(number, note)
     try:
         yield request

@@ -10,6 +10,23 @@ from bpflow import interruption
 from bpflow.interruption import StoppedError, stop_request
 
 
+@pytest.fixture(autouse=True)
+def usual_handler():
+    """Where tests run in a shell's background, SIGINT is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_a_signal_that_was_ignored_stays_so():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with stop_request() as request:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert request.signal_number == 0
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert request.signal_number == signal.SIGTERM
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_first_signal_is_only_noted(number):
     before = signal.getsignal(number)
