@@ -9,6 +9,13 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# Where other work shares the machine, slowness says nothing; fixtures of these tests do not change.
+settings.register_profile(
+    "bpflow", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+settings.load_profile("bpflow")
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import pysam
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bpflow import bam_records, decompression
@@ -99,7 +99,7 @@ def small(monkeypatch):
     monkeypatch.setattr(bam_records, "SEARCHED", 1 << 9)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25)
 @given(
     seed=st.integers(0, 10_000),
     reads=st.sampled_from([0, 1, 2, 50, 1500]),

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyBigWig
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bpflow import bigwig
@@ -58,7 +58,7 @@ section = st.tuples(
 )
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80)
 @given(
     chosen=st.lists(st.tuples(st.sampled_from(["chr1", "chr2", "chrM"]), section), min_size=1, max_size=8),
     at_once=st.sampled_from([1, 3, 64]),
@@ -119,7 +119,7 @@ def sound(tmp_path_factory, genome) -> bytes:
     return write(tmp_path_factory.mktemp("bigwig") / "x.bw", simulated.SIZES, sections).read_bytes()
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300)
 @given(data=st.data())
 def test_damage_is_an_input_error_or_harmless(tmp_path, genome, sound, data):
     content = bytearray(sound)

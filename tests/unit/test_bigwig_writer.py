@@ -49,7 +49,7 @@ def contents(draw):
     return content
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(contents(), st.data())
 def test_what_was_written_is_read_however_it_was_split(tmp_path_factory, content, data):
     folder = tmp_path_factory.mktemp("bw")

@@ -53,7 +53,7 @@ def regions(draw, widest):
     return name, draw(st.one_of(st.sampled_from([first, last]), st.integers(first, last))), draw(st.booleans())
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     drawn=st.lists(regions(widest=314), min_size=1, max_size=12),
     input_length=st.sampled_from([2, 60, 314]),

@@ -10,7 +10,7 @@ from bpflow.errors import InputError
 from bpflow.folds import Fold, balance, check_fold_set, fold_set_record, read_fold
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     lengths=st.lists(st.integers(1_000, 10**8), min_size=3, max_size=30),
     n=st.integers(3, 8),

@@ -40,7 +40,7 @@ def test_plain_gzip_and_read_only_folder_need_no_index(tmp_path, sequences, geno
     assert sorted(os.listdir(folder)) == ["genome.fa.gz"]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(data=st.data())
 def test_windows_agree_with_an_independent_reader(data, genome, fasta):
     reader = pyfaidx.Fasta(str(fasta), sequence_always_upper=True)

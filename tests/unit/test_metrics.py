@@ -28,7 +28,7 @@ def test_jensen_shannon_equals_scipy_for_each_region(profiles):
     np.testing.assert_allclose(metrics.jensen_shannon(counts, predicted), expected, rtol=1e-10)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.integers(0, 2**32 - 1),
     st.sampled_from([0.02, 0.5, 30.0]),

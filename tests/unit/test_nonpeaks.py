@@ -85,7 +85,7 @@ def test_a_split_without_candidates_or_peaks_is_an_error(tmp_path, genome, peak_
         nonpeaks(tmp_path, genome, only)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     starts=st.lists(st.integers(0, 44_000), min_size=1, max_size=20),
     name=st.sampled_from(["chr1", "chr2"]),
@@ -112,7 +112,7 @@ def test_candidates_are_strictly_inside(genome):
         assert ends.max() < genome.offsets[name] + size
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     peaks=st.lists(st.integers(0, 100), min_size=1, max_size=60),
     pool=st.lists(st.integers(0, 100), max_size=120),

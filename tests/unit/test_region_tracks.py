@@ -34,7 +34,7 @@ def layouts(draw):
     return draw(st.sampled_from([regions, sorted(regions)])), draw(st.sampled_from([2, 11, 40]))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(layouts(), st.integers(1, 31), st.sampled_from([3, 256]))
 def test_every_base_comes_from_the_nearest_region(tmp_path_factory, layout, block, rows):
     (regions, width), folder = layout, tmp_path_factory.mktemp("tracks")

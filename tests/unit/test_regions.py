@@ -74,7 +74,7 @@ def test_inside_is_the_official_rule():
 intervals = st.lists(st.tuples(st.integers(0, 200), st.integers(1, 40)), max_size=8)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(queries=intervals.filter(bool), excluded=intervals, margin=st.integers(0, 30))
 def test_overlaps_agrees_with_comparing_each_pair(queries, excluded, margin):
     query = pd.DataFrame({"chrom": "c", "start": [s for s, _ in queries], "end": [s + w for s, w in queries]})

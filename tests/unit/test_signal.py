@@ -49,7 +49,7 @@ def test_sites_are_those_with_insertions(track, counts, bigwig):
     assert track.positions.dtype == np.uint32
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     regions=st.lists(st.tuples(st.integers(0, 135_000 - 500), st.booleans()), max_size=9),
     width=st.sampled_from([1, 2, 60, 500]),
@@ -78,7 +78,7 @@ def test_no_window_gives_no_row(track):
     assert track.sums(none, 10).shape == (0,)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(start=st.integers(0, 59_000), width=st.integers(1, 1000))
 def test_windows_agree_with_an_independent_reader(track, bigwig, start, width):
     with pyBigWig.open(str(bigwig)) as handle:

@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bpflow import site_counts
@@ -37,7 +37,6 @@ def drawn_places(genome, rng, number, spread):
     return np.clip(near, 0, genome.array.size - 1)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 10_000), number=st.integers(0, 400), spread=st.integers(0, 200))
 def test_distinct_places_are_drawn_as_from_all_of_them(genome, small, seed, number, spread):
     places = drawn_places(genome, np.random.default_rng(seed), number, spread)
@@ -50,7 +49,6 @@ def test_distinct_places_are_drawn_as_from_all_of_them(genome, small, seed, numb
         assert drawn.tolist() == sorted(expected.tolist())
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     seed=st.integers(0, 10_000),
     numbers=st.lists(st.integers(0, 300), min_size=1, max_size=4),
