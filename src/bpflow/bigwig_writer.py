@@ -38,8 +38,9 @@ class _Encoded(NamedTuple):
 class BigWigWriter:
     """Writes a bigWig of single-base values; used as a context manager, and the file appears only if that succeeds.
 
-    The same values give the same bytes however they are split into calls and whatever `threads` is. Values are stored
-    as float32. Zoom levels are written as far as all of them stay below half of the data.
+    The same values give the same sections however they are split into calls and whatever `threads` is; now and then
+    isal compresses one in other bytes. Values are stored as float32. Zoom levels are written as far as all of them stay
+    below half of the data.
 
     Parameters
     ----------
@@ -240,7 +241,7 @@ def write_bigwig(
     blocks
         (chromosome, sorted 0-based positions, values), in the order of `sizes` and of positions.
     threads
-        Threads that compress; the bytes do not depend on it.
+        Threads that compress; what is read does not depend on it.
     """
     with BigWigWriter(path, sizes, threads=threads) as writer:
         for chrom, positions, values in blocks:

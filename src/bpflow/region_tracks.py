@@ -37,7 +37,7 @@ class RegionTrackWriter:
     width
         Bases of a window, [centre - width // 2, centre + width // 2).
     threads
-        Threads that compress; the bytes do not depend on it.
+        Threads that compress; what is read does not depend on it.
     """
 
     def __init__(

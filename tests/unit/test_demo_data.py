@@ -77,13 +77,21 @@ def demo(request, tmp_path_factory) -> Demo:
     return Demo(folder, request.param)
 
 
+def content(path):
+    """A file's bytes; of a bigWig, whose compressor may leave other ones, what is read."""
+    if path.suffix != ".bw":
+        return path.read_bytes()
+    with pyBigWig.open(str(path)) as handle:
+        return {name: handle.intervals(name) for name in handle.chroms()}
+
+
 def test_same_seed_gives_the_same_bytes_and_another_seed_does_not(tmp_path):
     for name, seed in (("a", 5), ("b", 5), ("c", 6)):
         script.simulate(tmp_path / name, "ATAC", seed=seed, scale=0.02)
     files = sorted(path.relative_to(tmp_path / "a") for path in (tmp_path / "a").rglob("*.*"))
     assert len(files) == 8
     for file in files:
-        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes(), file
+        assert content(tmp_path / "a" / file) == content(tmp_path / "b" / file), file
     assert (tmp_path / "a/fragments.tsv.gz").read_bytes() != (tmp_path / "c/fragments.tsv.gz").read_bytes()
 
 

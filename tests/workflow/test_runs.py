@@ -271,7 +271,9 @@ def test_samples_of_every_kind_in_one_run(tmp_path, small_data):
     )
     run.snakemake("--until", "full_report")
     signals = [run.results / sample / "signal/insertions.bw" for sample in ("from_bam", "shifted")]
-    assert signals[0].read_bytes() == signals[1].read_bytes()
+    with pyBigWig.open(str(signals[0])) as one, pyBigWig.open(str(signals[1])) as other:
+        assert all(one.intervals(name) == other.intervals(name) for name in one.chroms())
+        assert one.header() == other.header()
     assert not (run.results / "given/signal/insertions.bw").exists()
     assert not (run.results / "given/fold_0/models/bias.safetensors").exists()
     # The same signal, peaks, folds and seed give the same model, whichever way they came.
