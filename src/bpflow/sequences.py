@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pysam
@@ -12,7 +12,7 @@ from bpflow.errors import InputError
 from bpflow.files import existing
 from bpflow.genome import INVALID, encode
 
-__all__ = ["read_sequences"]
+__all__ = ["in_batches", "read_sequences"]
 
 
 def read_sequences(path: str | os.PathLike[str], length: int) -> Iterator[tuple[str, np.ndarray]]:
@@ -37,6 +37,18 @@ def read_sequences(path: str | os.PathLike[str], length: int) -> Iterator[tuple[
         raise InputError(f"damaged ({error})", where=str(path), expected="a FASTA") from None
     if not found:
         raise InputError("no sequence", where=str(path), expected="a FASTA with at least one record")
+
+
+def in_batches(records: Iterable[tuple[str, np.ndarray]], size: int) -> Iterator[np.ndarray]:
+    """The codes of records, (n, length) uint8, `size` at a time."""
+    batch: list[np.ndarray] = []
+    for _, codes in records:
+        batch.append(codes)
+        if len(batch) == size:
+            yield np.stack(batch)
+            batch = []
+    if batch:
+        yield np.stack(batch)
 
 
 def _checked(name: str, sequence: str, length: int, path: str | os.PathLike[str]) -> np.ndarray:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
 
 from bpflow.checkpoints import load_model
 from bpflow.errors import InputError
-from bpflow.models import ChromBPNet
+from bpflow.models import ChromBPNet, ProfileModel
 from bpflow.prediction import Prediction, expected_counts, predict_codes, probabilities
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Predict",
     "Tracks",
     "load_chrombpnet",
+    "load_part",
     "predict_views",
     "predictor",
 ]
@@ -47,6 +48,14 @@ def load_chrombpnet(path: str | os.PathLike[str]) -> ChromBPNet:
             expected="a ChromBPNet, which has an accessibility and a bias part",
             mend="Give the chrombpnet.safetensors of 'bpflow train chrombpnet'",
         )
+    return model
+
+
+def load_part(path: str | os.PathLike[str], view: Literal["corrected", "bias"]) -> ProfileModel:
+    """Load one part of a ChromBPNet; another model is given whole, whatever the view."""
+    model, _ = load_model(path)
+    if isinstance(model, ChromBPNet):
+        return model.bias if view == "bias" else model.accessibility
     return model
 
 

@@ -12,7 +12,7 @@ from bpflow.cli.options import positive_int
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Computing", "add_computing", "make_deterministic", "resolve_computing"]
+__all__ = ["Computing", "add_computing", "add_device", "make_deterministic", "resolve_computing"]
 
 log = logging.getLogger("bpflow")
 
@@ -34,9 +34,17 @@ class Computing(NamedTuple):
         return str(self.precision).removeprefix("torch.")
 
 
-def add_computing(parser: argparse.ArgumentParser) -> None:
-    """Add ``--device``, ``--precision``, ``--batch-size`` and ``--threads``."""
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Add ``--device`` and ``--threads``, for what is computed in float32 always."""
     parser.add_argument("--device", default="auto", help="auto (a GPU if there is one), cpu, cuda, cuda:1 or mps")
+    parser.add_argument(
+        "--threads", type=positive_int, default=None, help="CPU threads; without it OMP_NUM_THREADS or all cores"
+    )
+
+
+def add_computing(parser: argparse.ArgumentParser) -> None:
+    """Add ``--device``, ``--threads``, ``--precision`` and ``--batch-size``."""
+    add_device(parser)
     parser.add_argument(
         "--precision",
         choices=("auto", "float32", "bfloat16"),
@@ -44,9 +52,6 @@ def add_computing(parser: argparse.ArgumentParser) -> None:
         help="of the convolutions; auto is bfloat16 where the device has units for it. Losses are float32 always",
     )
     parser.add_argument("--batch-size", type=positive_int, default=64, help="regions computed at once")
-    parser.add_argument(
-        "--threads", type=positive_int, default=None, help="CPU threads; without it OMP_NUM_THREADS or all cores"
-    )
 
 
 def resolve_computing(args: argparse.Namespace) -> Computing:
@@ -59,7 +64,8 @@ def resolve_computing(args: argparse.Namespace) -> Computing:
     device = resolve_device(args.device)
     # By default PyTorch rounds what GPUs convolve to 10 bits.
     torch.backends.cudnn.allow_tf32 = False
-    computing = Computing(device, resolve_precision(args.precision, device), threads)
+    precision = resolve_precision(getattr(args, "precision", "float32"), device)
+    computing = Computing(device, precision, threads)
     log.info("computing on %s in %s with %d CPU threads", device, computing.precision_name, threads)
     return computing
 

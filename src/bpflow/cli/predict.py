@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,8 +12,6 @@ from bpflow.cli.model_options import Computing, add_computing, resolve_computing
 from bpflow.errors import InputError
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from bpflow.models import ProfileModel
 
 SUMMARY = (
@@ -152,11 +149,11 @@ def _predict_sequences(
     from bpflow.prediction import predict_codes
     from bpflow.prediction_file import write_predictions
     from bpflow.progress import track
-    from bpflow.sequences import read_sequences
+    from bpflow.sequences import in_batches, read_sequences
 
     # Read once for the names and all checks, so that a mistake in the last record costs no prediction.
     names = [name for name, _ in read_sequences(args.sequences, model.config.input_length)]
-    batches = _in_batches(read_sequences(args.sequences, model.config.input_length), args.batch_size)
+    batches = in_batches(read_sequences(args.sequences, model.config.input_length), args.batch_size)
     with write_predictions(
         args.output,
         {"name": np.array(names, dtype=object)},
@@ -174,16 +171,3 @@ def _predict_sequences(
                 )
             )
     log.info("predicted %d sequences", len(names))
-
-
-def _in_batches(records: Iterator[tuple[str, np.ndarray]], size: int) -> Iterator[np.ndarray]:
-    import numpy as np
-
-    batch: list[np.ndarray] = []
-    for _, codes in records:
-        batch.append(codes)
-        if len(batch) == size:
-            yield np.stack(batch)
-            batch = []
-    if batch:
-        yield np.stack(batch)

@@ -127,7 +127,10 @@ class BPNet(ProfileModel):
     def forward(self, one_hot: Tensor) -> Output:
         """Predict from (N, channels, input_length): profile logits (N, output_length) and log counts (N,)."""
         self._check_shape(one_hot)
-        h = self.tower(one_hot)
+        return self.heads(self.tower(one_hot))
+
+    def heads(self, h: Tensor) -> Output:
+        """Predict from what the tower gives, (N, filters, length)."""
         # Cropping before the profile convolution gives the same numbers as after it, for less work.
         centre = cropped(h, self.config.output_length + self.config.profile_kernel - 1)
         logits = self.profile(centre).squeeze(1)

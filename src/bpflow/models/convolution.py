@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["Convolution", "convolve", "cropped", "relu_convolution"]
+__all__ = ["Convolution", "convolve", "cropped", "input_gradient", "relu_convolution"]
 
 # Up to this many weights an output channel, one product over unrolled windows beats one product a tap.
 UNROLL_LIMIT = 128
@@ -75,6 +75,16 @@ def relu_convolution(x: Tensor, weight: Tensor, bias: Tensor, *, dilation: int =
     centre = cropped(x, y.shape[2]).to(y.dtype)
     # In place where no gradient needs the sign of y: memory that is taken anew costs more than the sum.
     return y + centre if torch.is_grad_enabled() else y.add_(centre)
+
+
+def input_gradient(gradient: Tensor, weight: Tensor, *, dilation: int = 1) -> Tensor:
+    """Gradient of a valid convolution for its input: (N, F, length) to (N, C, length + (k - 1) * dilation).
+
+    Under :func:`torch.inference_mode` too, where nothing is recorded.
+    """
+    if weight.shape[0] == 1 and dilation == 1 and _fused_type(gradient) == torch.float32:
+        return _single_output_input_gradient(_outputs_seen(gradient[:, 0], weight.shape[2]), weight)
+    return _full_convolution(gradient, weight, dilation)
 
 
 def cropped(x: Tensor, length: int) -> Tensor:
@@ -169,9 +179,7 @@ def _gradients(
     kernel, length = weight.shape[2], rows.shape[1]
     of_x = of_weight = of_bias = None
     if needed[0]:
-        # The gradient of a valid convolution is a full convolution with the mirrored kernel.
-        mirrored = weight.flip(2).transpose(0, 1)
-        of_x = _library_convolution(rows.transpose(1, 2), mirrored, None, dilation, padding=(kernel - 1) * dilation)
+        of_x = _full_convolution(rows.transpose(1, 2), weight, dilation)
     if needed[1]:
         inputs = _channels_last(x)
         examples, _, channels = inputs.shape
@@ -185,6 +193,12 @@ def _gradients(
     if needed[2]:
         of_bias = rows.sum((0, 1))
     return of_x, of_weight, of_bias
+
+
+def _full_convolution(gradient: Tensor, weight: Tensor, dilation: int) -> Tensor:
+    """The gradient of a valid convolution for its input: a full convolution with the mirrored kernel."""
+    mirrored = weight.flip(2).transpose(0, 1)
+    return _library_convolution(gradient, mirrored, None, dilation, padding=(weight.shape[2] - 1) * dilation)
 
 
 def _library_gradients(
@@ -223,13 +237,21 @@ def _single_output_gradients(
 ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
     kernel = weight.shape[2]
     of_x = of_weight = of_bias = None
-    # windows[n, i, j] = gradient at output i - (kernel - 1) + j: the outputs that see input i, last tap first.
-    windows = functional.pad(gradient, (kernel - 1, kernel - 1)).unfold(1, kernel, 1)
+    windows = _outputs_seen(gradient, kernel)
     if needed[0]:
-        of_x = torch.matmul(windows.reshape(-1, kernel), weight[0].flip(1).t())
-        of_x = of_x.view(*windows.shape[:2], -1).transpose(1, 2)
+        of_x = _single_output_input_gradient(windows, weight)
     if needed[1]:
         of_weight = torch.bmm(_channels_last(x).transpose(1, 2), windows).sum(0).flip(1).unsqueeze(0)
     if needed[2]:
         of_bias = gradient.sum().view(1)
     return of_x, of_weight, of_bias
+
+
+def _outputs_seen(gradient: Tensor, kernel: int) -> Tensor:
+    """(n, i, j): the gradient at output i - (kernel - 1) + j; those outputs see input i, last tap first."""
+    return functional.pad(gradient, (kernel - 1, kernel - 1)).unfold(1, kernel, 1)
+
+
+def _single_output_input_gradient(windows: Tensor, weight: Tensor) -> Tensor:
+    of_x = torch.matmul(windows.reshape(-1, weight.shape[2]), weight[0].flip(1).t())
+    return of_x.view(*windows.shape[:2], -1).transpose(1, 2)
