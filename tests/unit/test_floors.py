@@ -29,6 +29,7 @@ FLOORS = {
         *("bigwig", "bigwig_writer", "bigwig_sections", "bigwig_trees", "bigwig_zooms"),
         *("regions", "peaks", "folds", "nonpeaks", "selection"),
         *("datasets", "model_regions", "sequences", "backgrounds", "tracks_layout", "region_tracks"),
+        "motif_files",
     ],
     2: ["models", "losses", "metrics", "formats"],
     3: [
