@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import resources
 from itertools import pairwise
 from typing import Literal, NamedTuple
@@ -19,7 +19,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from bpflow.errors import InputError
-from bpflow.files import READ_ERRORS, atomic_path, existing, open_binary
+from bpflow.files import atomic_path, text_lines
 
 __all__ = [
     "IUPAC",
@@ -29,6 +29,7 @@ __all__ = [
     "built_in_table",
     "consensus",
     "frequencies_of",
+    "is_motif_file",
     "read_motif_file",
     "write_meme",
 ]
@@ -79,6 +80,9 @@ class BuiltIn(NamedTuple):
     source: str
 
 
+Reader = Callable[[Lines, str | os.PathLike[str]], Iterator[tuple[int, Motif]]]
+
+
 def read_motif_file(path: str | os.PathLike[str]) -> list[Motif]:
     """Read motifs of a MEME file (version 4 or 5, DNA) or of JASPAR matrices, plain or gzip.
 
@@ -94,16 +98,12 @@ def read_motif_file(path: str | os.PathLike[str]) -> list[Motif]:
         Naming the line: neither format, no motif, a name twice, a row of other than four numbers, a negative number,
         frequencies that do not sum to 1, a width that disagrees with the number of rows.
     """
-    lines = _text_lines(path)
-    first = next((text for _, text in lines), "")
-    if first.startswith(">"):
-        found = _read_jaspar(lines, path)
-    elif first.startswith("MEME version") or any(text.startswith("MOTIF") for _, text in lines):
-        found = _read_meme(lines, path)
-    else:
-        raise InputError("motifs in no known format" if first else "no motifs", where=str(path), expected=FORMATS)
+    lines = text_lines(path, FORMATS)
+    reader = _reader(lines)
+    if reader is None:
+        raise InputError("motifs in no known format" if lines else "no motifs", where=str(path), expected=FORMATS)
     motifs: dict[str, Motif] = {}
-    for number, motif in found:
+    for number, motif in reader(lines, path):
         if motif.name in motifs:
             raise InputError(
                 f"the name {motif.name!r} a second time",
@@ -114,6 +114,11 @@ def read_motif_file(path: str | os.PathLike[str]) -> list[Motif]:
     if not motifs:
         raise InputError("no motifs", where=str(path), expected=FORMATS)
     return list(motifs.values())
+
+
+def is_motif_file(path: str | os.PathLike[str]) -> bool:
+    """Whether a text file looks like MEME or JASPAR, right or wrong, and not like a table of another kind."""
+    return _reader(text_lines(path, FORMATS)) is not None
 
 
 def write_meme(motifs: Iterable[Motif], path: str | os.PathLike[str]) -> None:
@@ -157,20 +162,12 @@ def built_in_motifs(taxon: Literal["vertebrate", "yeast"] | None = None) -> list
     ]
 
 
-def _text_lines(path: str | os.PathLike[str]) -> Lines:
-    """Numbers, from 1, and stripped text of the lines that are neither empty nor comments."""
-    existing(path, FORMATS)
-    try:
-        with open_binary(path) as handle:
-            text = handle.read().decode("utf-8")
-    except UnicodeDecodeError:
-        raise InputError("not text", where=str(path), expected=FORMATS) from None
-    except READ_ERRORS as error:
-        raise InputError(
-            f"the compressed file is damaged or cut short ({error})", where=str(path), mend="Copy or download it again"
-        ) from None
-    numbered = ((number, line.strip()) for number, line in enumerate(text.splitlines(), start=1))
-    return [(number, line) for number, line in numbered if line and not line.startswith("#")]
+def _reader(lines: Lines) -> Reader | None:
+    first = lines[0][1] if lines else ""
+    if first.startswith(">"):
+        return _read_jaspar
+    meme = first.startswith(("MEME version", "ALPHABET")) or any(text.startswith("MOTIF ") for _, text in lines)
+    return _read_meme if meme else None
 
 
 def _read_meme(lines: Lines, path: str | os.PathLike[str]) -> Iterator[tuple[int, Motif]]:

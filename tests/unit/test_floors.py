@@ -29,7 +29,7 @@ FLOORS = {
         *("bigwig", "bigwig_writer", "bigwig_sections", "bigwig_trees", "bigwig_zooms"),
         *("regions", "peaks", "folds", "nonpeaks", "selection"),
         *("datasets", "model_regions", "sequences", "backgrounds", "tracks_layout", "region_tracks"),
-        "motif_files",
+        *("motif_files", "inserts"),
     ],
     2: ["models", "losses", "metrics", "formats"],
     3: [
@@ -37,7 +37,10 @@ FLOORS = {
         *("bias_scaling", "checkpoints", "devices"),
         *("prediction", "prediction_file", "predicted_tracks"),
     ],
-    4: ["evaluation", "tracks", "footprints", "recovery", "views", "verdicts"],
+    4: [
+        *("evaluation", "tracks", "recovery", "views", "verdicts"),
+        *("footprints", "footprint_record", "footprint_file", "footprint_average"),
+    ],
     5: ["cli", "report", "settings"],
 }
 FLOOR_OF = {module: floor for floor, modules in FLOORS.items() for module in modules}

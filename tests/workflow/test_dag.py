@@ -36,6 +36,7 @@ PER_FOLD = {
 def expected(*, samples: int = 1, folds: int = 1, **changes: int) -> dict[str, int]:
     jobs = {
         **ONCE,
+        "average_footprints": samples if folds > 1 else 0,
         **{name: n * samples for name, n in PER_SAMPLE.items()},
         **{name: n * samples * folds for name, n in PER_FOLD.items()},
         **changes,
@@ -200,6 +201,20 @@ def test_output_tree(project: Project) -> None:
         ),
         *(f"out/run/{name}" for name in ("config.json", "qc.html", "report.html")),
     }
+
+
+def test_folds_are_averaged_where_there_are_several(project: Project) -> None:
+    project.config |= {"folds": {"n": 3, "run": [0, 2]}, "footprints": {"tf_motifs": "yeast"}}
+    done = project.snakemake("--dry-run")
+    text = done.stdout + done.stderr
+    assert {f"results/A/mean/footprints.{kind}" for kind in ("h5", "json")} <= made(text)
+    commands = shell_commands(text)
+    (average,) = (line for line in commands if "bpflow average-footprints" in line)
+    inputs = [f"results/A/fold_{fold}/evaluation/footprints.h5" for fold in (0, 2)]
+    assert f"--inputs {' '.join(inputs)} --output results/A/mean/footprints.h5" in average
+    footprints = [line for line in commands if "bpflow footprints" in line]
+    assert len(footprints) == 2
+    assert all(" --tf-motifs yeast " in line for line in footprints)
 
 
 def test_training_asks_for_a_gpu_unless_told_not_to(project: Project) -> None:

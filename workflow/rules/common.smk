@@ -212,3 +212,9 @@ def track_files():
         combine=["crossfit", "mean"],
         track=["observed", "with_bias", "bias", "corrected"],
     )
+
+
+def mean_files():
+    """What is averaged over folds, where there is more than one."""
+    files = ["footprints.h5", "footprints.json"] if len(FOLDS) > 1 else []
+    return collect("<results>/{sample}/mean/{file}", sample=SAMPLES, file=files)
