@@ -3,7 +3,7 @@
 # Outputs lie under <results>, the configuration's key "results":
 #   genome/, folds/                                          once a run
 #   {sample}/{signal,peaks,tracks}/                          once a sample
-#   {sample}/mean/                                           once a sample, of several folds
+#   {sample}/mean/                                           once a sample, over its folds
 #   {sample}/fold_{fold}/{regions,models,predictions,evaluation}/  once a sample and fold
 #   qc.html, report.html, config.json, logs/, benchmarks/
 

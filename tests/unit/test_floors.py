@@ -22,6 +22,7 @@ FLOORS = {
         "decompression",
         "parallel",
         "interruption",
+        "tables",
     ],
     1: [
         *("reads", "read_lines", "alignments", "bam_records", "ends", "site_counts", "shift", "base_composition"),
@@ -35,11 +36,12 @@ FLOORS = {
     3: [
         *("training", "training_state", "stepping", "batches", "world", "divergence", "averaging", "optimiser"),
         *("bias_scaling", "checkpoints", "devices"),
-        *("prediction", "prediction_file", "predicted_tracks"),
+        *("prediction", "prediction_file", "prediction_table", "predicted_tracks", "ensemble"),
     ],
     4: [
         *("evaluation", "tracks", "recovery", "views", "verdicts"),
         *("footprints", "footprint_record", "footprint_file", "footprint_average"),
+        *("mutagenesis", "mutagenesis_file"),
     ],
     5: ["cli", "report", "settings"],
 }

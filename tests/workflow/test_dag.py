@@ -217,6 +217,22 @@ def test_folds_are_averaged_where_there_are_several(project: Project) -> None:
     assert all(" --tf-motifs yeast " in line for line in footprints)
 
 
+def test_mutagenesis_of_chosen_regions(project: Project) -> None:
+    project.config |= {
+        "folds": {"n": 3, "run": [0, 2]},
+        "mutagenesis": {"regions": "{data}/given.narrowPeak", "width": 50},
+    }
+    project.rows = [{**project.rows[0], "sample": name} for name in ("A", "B")]
+    done = project.snakemake("--dry-run")
+    text = done.stdout + done.stderr
+    assert job_counts(text) == expected(samples=2, folds=2, mutagenesis=2)
+    assert {f"results/{sample}/mean/mutagenesis.h5" for sample in "AB"} <= made(text)
+    commands = [line for line in shell_commands(text) if "bpflow mutagenesis" in line and "results/A/" in line]
+    models = [f"results/A/fold_{fold}/models/chrombpnet.safetensors" for fold in (0, 2)]
+    assert f"--model {' '.join(models)} --genome" in commands[0]
+    assert "--regions data/given.narrowPeak --width 50 " in commands[0]
+
+
 def test_training_asks_for_a_gpu_unless_told_not_to(project: Project) -> None:
     def asked(device: str) -> list[str]:
         project.config["device"] = device
@@ -267,6 +283,7 @@ def test_command_line_accepts_every_command(project: Project) -> None:
         "genome": {"fasta": "{data}/genome.fa", "blacklist": "{data}/blacklist.bed", "chromosomes": ["chr1", "chr2"]},
         "folds": {"n": 2, "run": [0, 1], "files": ["{data}/fold_a.json", "{data}/fold_b.json"]},
         "footprints": {"motifs": "{data}/motifs.tsv"},
+        "mutagenesis": {"regions": "{data}/given.narrowPeak"},
         "model": {"allow_cpu": True},
         "peaks": {"reproducible": "replicates"},
         "reads": {"exclude_flags": []},

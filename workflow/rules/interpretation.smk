@@ -156,6 +156,37 @@ rule average_footprints:
         " --output {output.footprints} --qc {output.qc} > {log} 2>&1"
 
 
+# Where the configuration names regions.
+rule mutagenesis:
+    input:
+        models=collect("<results>/{{sample}}/fold_{fold}/models/chrombpnet.safetensors", fold=FOLDS),
+        genome="<results>/genome/genome.json",
+        sequence="<results>/genome/genome.seq",
+        regions=CONFIG["mutagenesis"]["regions"] or [],
+    output:
+        effects="<results>/{sample}/mean/mutagenesis.h5",
+    log:
+        "<logs>/mutagenesis/{sample}.log",
+    benchmark:
+        "<benchmarks>/mutagenesis/{sample}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 8
+    resources:
+        mem_mb=scaled(8000),
+        runtime=scaled(240),
+        gpu=GPU,
+        device=CONFIG["device"],
+    params:
+        **inference_params(),
+        width=CONFIG["mutagenesis"]["width"],
+    shell:
+        "python -m bpflow mutagenesis --model {input.models} --genome {input.genome} --regions {input.regions:q}"
+        " --width {params.width}"
+        " --batch-size {params.batch_size} --device {resources.device} --precision {params.precision} --threads {threads}"
+        " --output {output.effects} > {log} 2>&1"
+
+
 # Simulated data only.
 rule recovery:
     input:

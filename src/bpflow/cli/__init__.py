@@ -30,6 +30,7 @@ COMMANDS = {
     "tracks": "predicted and bias-corrected bigWigs over peaks",
     "footprints": "marginal footprints of motifs and bias probes",
     "average-footprints": "mean footprints over the models of several folds",
+    "mutagenesis": "effects of every substitution in chosen regions",
     "convert": "models of the official chrombpnet (.h5) and of MultiMolecule, in and out",
     "recovery": "what was recovered of a simulation's planted truth",
     "report": "one HTML page over a whole run",
