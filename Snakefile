@@ -3,6 +3,7 @@
 # Outputs lie under <results>, the configuration's key "results":
 #   genome/, folds/                                          once a run
 #   {sample}/{signal,peaks,tracks}/                          once a sample
+#   {sample}/mean/                                           once a sample, over its folds
 #   {sample}/fold_{fold}/{regions,models,predictions,evaluation}/  once a sample and fold
 #   qc.html, report.html, config.json, logs/, benchmarks/
 
@@ -36,6 +37,7 @@ rule all:
         "<results>/qc.html",
         "<results>/report.html",
         track_files(),
+        mean_files(),
         official_files(),
 
 

@@ -16,10 +16,9 @@ from typing import Any
 import h5py
 import numpy as np
 import pandas as pd
-from isal import igzip
 
 from bpflow.errors import InputError
-from bpflow.files import atomic_path, existing, stamp
+from bpflow.files import existing, stamp
 from bpflow.genome import Genome
 from bpflow.metrics import (
     mean_squared_error,
@@ -32,7 +31,7 @@ from bpflow.progress import track
 from bpflow.signal import SignalTrack
 from bpflow.verdicts import OFFICIAL_ADVICE, verdict
 
-__all__ = ["MODEL_KINDS", "Predictions", "evaluate", "open_predictions", "score_regions", "write_table"]
+__all__ = ["MODEL_KINDS", "Predictions", "evaluate", "open_predictions", "score_regions"]
 
 MODEL_KINDS = ("bias", "chrombpnet")
 EXAMPLE_QUANTILES = (0.1, 0.5, 0.9)
@@ -47,7 +46,6 @@ TABLE_COLUMNS = [
     "norm_jsd",
 ]
 BLOCK = 1024
-TABLE_ROWS = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -242,22 +240,6 @@ def summarise(table: pd.DataFrame, *, model_kind: str) -> dict[str, Any]:
     result["verdicts"] = _verdicts(result["counts_metrics"], model_kind)
     result["messages"] = messages
     return result
-
-
-def write_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
-    """Write the per-region table, tab-separated and gzipped without a time stamp."""
-    with (
-        atomic_path(path) as temporary,
-        open(temporary, "wb") as raw,
-        igzip.IGzipFile(filename="", mode="wb", compresslevel=3, fileobj=raw, mtime=0) as handle,
-    ):
-        handle.write(("\t".join(table.columns) + "\n").encode())
-        line = "\t".join("%.6g" if dtype.kind == "f" else "%s" for dtype in table.dtypes) + "\n"
-        for first in range(0, len(table), TABLE_ROWS):
-            columns = [column.tolist() for _, column in table.iloc[first : first + TABLE_ROWS].items()]
-            lines = "".join([line % row for row in zip(*columns, strict=True)])
-            # A missing value is an empty cell.
-            handle.write(lines.replace("\tnan", "\t").encode())
 
 
 def _starts(file: Predictions, genome: Genome) -> np.ndarray:

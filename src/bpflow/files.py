@@ -29,6 +29,7 @@ __all__ = [
     "require_writable",
     "sha256",
     "stamp",
+    "text_lines",
     "write_json",
 ]
 
@@ -98,6 +99,22 @@ def is_gzip(path: str | os.PathLike[str]) -> bool:
 def open_binary(path: str | os.PathLike[str]) -> IO[bytes]:
     """Open a plain, gzip or bgzip file for reading bytes."""
     return igzip.open(path, "rb") if is_gzip(path) else open(path, "rb")  # type: ignore[return-value]
+
+
+def text_lines(path: str | os.PathLike[str], what: str) -> list[tuple[int, str]]:
+    """Numbers, from 1, and stripped text of the lines that are neither empty nor comments (``#``); plain or gzip."""
+    existing(path, what)
+    try:
+        with open_binary(path) as handle:
+            text = handle.read().decode("utf-8")
+    except UnicodeDecodeError:
+        raise InputError("not text", where=str(path), expected=what) from None
+    except READ_ERRORS as error:
+        raise InputError(
+            f"the compressed file is damaged or cut short ({error})", where=str(path), mend="Copy or download it again"
+        ) from None
+    numbered = ((number, line.strip()) for number, line in enumerate(text.splitlines(), start=1))
+    return [(number, line) for number, line in numbered if line and not line.startswith("#")]
 
 
 def sha256(path: str | os.PathLike[str]) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from bpflow.files import atomic_path
 from bpflow.prediction import Prediction, probabilities
 
-__all__ = ["PredictionWriter", "write_predictions"]
+__all__ = ["PredictionWriter", "write_coordinates", "write_predictions"]
 
 CHUNK_ROWS = 64
 
@@ -75,7 +75,12 @@ def write_predictions(
     with atomic_path(path) as temporary, h5py.File(temporary, "w", libver=("earliest", "v110")) as handle:
         for key, value in attributes.items():
             handle.attrs[key] = value
-        for name, values in coordinates.items():
-            kind = h5py.string_dtype() if values.dtype.kind in "OU" else values.dtype
-            handle.create_dataset(f"coords/{name}", data=values, dtype=kind, compression="gzip")
+        write_coordinates(handle, coordinates)
         yield PredictionWriter(handle, output_length)
+
+
+def write_coordinates(handle: h5py.File, coordinates: Mapping[str, np.ndarray]) -> None:
+    """Write the group ``coords``: one dataset a name, text with variable length."""
+    for name, values in coordinates.items():
+        kind = h5py.string_dtype() if values.dtype.kind in "OU" else values.dtype
+        handle.create_dataset(f"coords/{name}", data=values, dtype=kind, compression="gzip")

@@ -22,6 +22,7 @@ from bpflow.errors import InputError
 from bpflow.files import existing, read_json, stamp
 from bpflow.footprints import implant
 from bpflow.genome import OTHER_BASE, Genome, reverse_complement_codes
+from bpflow.motif_files import consensus
 from bpflow.progress import track
 from bpflow.signal import SignalTrack
 from bpflow.verdicts import OWN_ADVICE, verdict
@@ -281,11 +282,6 @@ def _bias_is_gone(profile: dict[str, Any]) -> dict[str, Any]:
             "train the model longer, or on more peaks."
         )
     return item
-
-
-def consensus(pwm: np.ndarray) -> str:
-    """The best letter at each position, the first of equally good ones."""
-    return "".join("ACGT"[base] for base in pwm.argmax(axis=1))
 
 
 def draw_sites(pwm: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:

@@ -22,6 +22,7 @@ FLOORS = {
         "decompression",
         "parallel",
         "interruption",
+        "tables",
     ],
     1: [
         *("reads", "read_lines", "alignments", "bam_records", "ends", "site_counts", "shift", "base_composition"),
@@ -29,14 +30,19 @@ FLOORS = {
         *("bigwig", "bigwig_writer", "bigwig_sections", "bigwig_trees", "bigwig_zooms"),
         *("regions", "peaks", "folds", "nonpeaks", "selection"),
         *("datasets", "model_regions", "sequences", "backgrounds", "tracks_layout", "region_tracks"),
+        *("motif_files", "inserts"),
     ],
     2: ["models", "losses", "metrics", "formats"],
     3: [
         *("training", "training_state", "stepping", "batches", "world", "divergence", "averaging", "optimiser"),
         *("bias_scaling", "checkpoints", "devices"),
-        *("prediction", "prediction_file", "predicted_tracks"),
+        *("prediction", "prediction_file", "prediction_table", "predicted_tracks", "ensemble"),
     ],
-    4: ["evaluation", "tracks", "footprints", "recovery", "views", "verdicts"],
+    4: [
+        *("evaluation", "tracks", "recovery", "views", "verdicts"),
+        *("footprints", "footprint_record", "footprint_file", "footprint_average"),
+        *("mutagenesis", "mutagenesis_file"),
+    ],
     5: ["cli", "report", "settings"],
 }
 FLOOR_OF = {module: floor for floor, modules in FLOORS.items() for module in modules}

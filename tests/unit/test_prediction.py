@@ -9,6 +9,7 @@ import pyBigWig
 import pytest
 import torch
 
+from bpflow.bigwig_writer import write_bigwig
 from bpflow.checkpoints import save_model
 from bpflow.cli import main
 from bpflow.errors import InputError
@@ -140,7 +141,10 @@ def test_sequences_are_predicted_by_name(model, model_file, sequences, tmp_path)
     fasta = tmp_path / "s.fa"
     fasta.write_text("".join(f">s{i} note\n{sequences['chr2'][i * 500 : i * 500 + LENGTH]}\n" for i in range(5)))
     main(["predict", "--model", str(model_file), "--sequences", str(fasta), "--output", str(tmp_path / "s.h5"),
-          "--batch-size", "2", "--device", "cpu"])  # fmt: skip
+          "--batch-size", "2", "--device", "cpu", "--table", str(tmp_path / "s.tsv")])  # fmt: skip
+    table = pd.read_csv(tmp_path / "s.tsv", sep="\t")
+    assert table.columns.tolist() == ["name", "predicted_counts", "predicted_log_counts"]
+    assert table["name"].tolist() == [f"s{i}" for i in range(5)]
     codes = np.stack([row for _, row in read_sequences(fasta, LENGTH)])
     with h5py.File(tmp_path / "s.h5") as handle:
         assert handle["coords/name"].asstr()[:].tolist() == [f"s{i}" for i in range(5)]
@@ -148,6 +152,52 @@ def test_sequences_are_predicted_by_name(model, model_file, sequences, tmp_path)
         np.testing.assert_allclose(
             handle["predictions/logcounts"][:], predict_codes(model, codes).log_counts, atol=1e-6
         )
+
+
+def test_the_table_has_predicted_and_observed_counts(model_file, genome, genome_json, regions, tmp_path):
+    counts = np.random.default_rng(0).poisson(0.3, 60_000)
+    blocks = [("chr1", np.flatnonzero(counts), counts[counts > 0])]
+    write_bigwig(tmp_path / "s.bw", genome.sizes, blocks)
+    background = tmp_path / "background.bed"
+    background.write_text("chr1\t9000\t9101\n")
+    options = ["--regions", regions, "--nonpeaks", background, "--table", tmp_path / "t.tsv.gz"]
+    predict(model_file, genome_json, tmp_path / "p.h5", *options, "--signal", tmp_path / "s.bw")
+    table = pd.read_csv(tmp_path / "t.tsv.gz", sep="\t")
+    assert table.columns.tolist() == [
+        *("chrom", "start", "end", "center", "is_peak", "name"),
+        *("predicted_counts", "predicted_log_counts", "observed_counts"),
+    ]
+    with h5py.File(tmp_path / "p.h5") as handle:
+        assert table["center"].tolist() == handle["coords/coords_center"][:].tolist()
+        log_counts = handle["predictions/logcounts"][:]
+    np.testing.assert_allclose(table["predicted_log_counts"], log_counts, rtol=1e-5)
+    np.testing.assert_allclose(table["predicted_counts"], np.exp(log_counts) - 1, rtol=1e-5)
+    assert table["is_peak"].tolist() == [1, 1, 1, 1, 0]
+    assert table[["start", "end"]].iloc[-1].tolist() == [9000, 9101]
+    for row in table.itertuples():
+        seen = counts[row.center - OUTPUT // 2 : row.center + OUTPUT // 2].sum() if row.chrom == "chr1" else 0
+        assert row.observed_counts == seen
+
+
+def test_several_models_are_averaged(model, model_file, genome, genome_json, regions, tmp_path):
+    other = BPNet(model.config, torch.Generator().manual_seed(9)).eval()
+    save_model(other, tmp_path / "other.safetensors", metadata={})
+    main(["predict", "--models", str(model_file), str(tmp_path / "other.safetensors"), "--genome", str(genome_json),
+          "--device", "cpu", "--regions", str(regions), "--output", str(tmp_path / "p.h5"), "--batch-size", "3",
+          "--table", str(tmp_path / "t.tsv")])  # fmt: skip
+    table = pd.read_csv(tmp_path / "t.tsv", sep="\t")
+    codes = genome.windows(
+        genome.global_positions(table["chrom"].to_numpy(dtype=object), table["center"].to_numpy() - LENGTH // 2), LENGTH
+    )
+    both = [predict_codes(one, codes) for one in (model, other)]
+    log_counts = np.array([one.log_counts for one in both])
+    with h5py.File(tmp_path / "p.h5") as handle:
+        mean = np.mean([probabilities(one.profile_logits) for one in both], axis=0)
+        np.testing.assert_allclose(handle["predictions/profs"][:], mean, rtol=1e-4)
+        np.testing.assert_allclose(handle["predictions/profile_logits"][:], np.log(mean), atol=1e-4)
+        np.testing.assert_allclose(handle["predictions/logcounts"][:], log_counts.mean(axis=0), atol=1e-5)
+        assert handle.attrs["models"] == 2
+    np.testing.assert_allclose(table["sd_log_counts"], log_counts.std(axis=0, ddof=1), atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -169,6 +219,8 @@ def test_sequences_that_do_not_fit_are_named(tmp_path, text, message):
     [
         (["--sequences", "x.fa", "--bigwig", "y.bw"], "--bigwig with --sequences"),
         (["--regions", "x.bed"], "--regions without --genome"),
+        (["--sequences", "x.fa", "--signal", "y.bw"], "--signal with --sequences"),
+        (["--regions", "x.bed", "--genome", "g.fa", "--signal", "y.bw"], "--signal without --table"),
     ],
 )
 def test_options_that_exclude_each_other(model_file, tmp_path, options, message, capsys):

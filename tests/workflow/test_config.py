@@ -96,6 +96,11 @@ WRONG_CONFIGS = [
     pytest.param({"data": None}, ["genome.fasta", "data is not set"], id="data not set"),
     pytest.param({"truth": "{here}/truth.json"}, ["key truth", "{here}", "{data}"], id="unknown placeholder"),
     pytest.param({"footprints": {"motifs": "no.tsv"}}, ["footprints.motifs", "no.tsv"], id="no motifs"),
+    pytest.param({"footprints": {"tf_motifs": "fly"}}, ["footprints.tf_motifs", "'fly'", "yeast"], id="taxon"),
+    pytest.param({"mutagenesis": {"regions": "no.bed"}}, ["mutagenesis.regions", "no.bed"], id="no regions"),
+    pytest.param(
+        {"mutagenesis": {"width": 2115}}, ["mutagenesis.width", "2115 bases", "at most", "2114"], id="wide mutagenesis"
+    ),
     pytest.param({"results": "my results"}, ["key results", "'my results'", "letters"], id="space in results"),
     pytest.param({"results": "."}, ["key results", "'.'"], id="results in the working directory"),
     pytest.param({"samples": "no.tsv"}, ["key samples", "no such file: no.tsv"], id="no sheet"),

@@ -36,6 +36,7 @@ PER_FOLD = {
 def expected(*, samples: int = 1, folds: int = 1, **changes: int) -> dict[str, int]:
     jobs = {
         **ONCE,
+        "average_footprints": samples if folds > 1 else 0,
         **{name: n * samples for name, n in PER_SAMPLE.items()},
         **{name: n * samples * folds for name, n in PER_FOLD.items()},
         **changes,
@@ -202,6 +203,36 @@ def test_output_tree(project: Project) -> None:
     }
 
 
+def test_folds_are_averaged_where_there_are_several(project: Project) -> None:
+    project.config |= {"folds": {"n": 3, "run": [0, 2]}, "footprints": {"tf_motifs": "yeast"}}
+    done = project.snakemake("--dry-run")
+    text = done.stdout + done.stderr
+    assert {f"results/A/mean/footprints.{kind}" for kind in ("h5", "json")} <= made(text)
+    commands = shell_commands(text)
+    (average,) = (line for line in commands if "bpflow average-footprints" in line)
+    inputs = [f"results/A/fold_{fold}/evaluation/footprints.h5" for fold in (0, 2)]
+    assert f"--inputs {' '.join(inputs)} --output results/A/mean/footprints.h5" in average
+    footprints = [line for line in commands if "bpflow footprints" in line]
+    assert len(footprints) == 2
+    assert all(" --tf-motifs yeast " in line for line in footprints)
+
+
+def test_mutagenesis_of_chosen_regions(project: Project) -> None:
+    project.config |= {
+        "folds": {"n": 3, "run": [0, 2]},
+        "mutagenesis": {"regions": "{data}/given.narrowPeak", "width": 50},
+    }
+    project.rows = [{**project.rows[0], "sample": name} for name in ("A", "B")]
+    done = project.snakemake("--dry-run")
+    text = done.stdout + done.stderr
+    assert job_counts(text) == expected(samples=2, folds=2, mutagenesis=2)
+    assert {f"results/{sample}/mean/mutagenesis.h5" for sample in "AB"} <= made(text)
+    commands = [line for line in shell_commands(text) if "bpflow mutagenesis" in line and "results/A/" in line]
+    models = [f"results/A/fold_{fold}/models/chrombpnet.safetensors" for fold in (0, 2)]
+    assert f"--model {' '.join(models)} --genome" in commands[0]
+    assert "--regions data/given.narrowPeak --width 50 " in commands[0]
+
+
 def test_training_asks_for_a_gpu_unless_told_not_to(project: Project) -> None:
     def asked(device: str) -> list[str]:
         project.config["device"] = device
@@ -252,6 +283,7 @@ def test_command_line_accepts_every_command(project: Project) -> None:
         "genome": {"fasta": "{data}/genome.fa", "blacklist": "{data}/blacklist.bed", "chromosomes": ["chr1", "chr2"]},
         "folds": {"n": 2, "run": [0, 1], "files": ["{data}/fold_a.json", "{data}/fold_b.json"]},
         "footprints": {"motifs": "{data}/motifs.tsv"},
+        "mutagenesis": {"regions": "{data}/given.narrowPeak"},
         "model": {"allow_cpu": True},
         "peaks": {"reproducible": "replicates"},
         "reads": {"exclude_flags": []},

@@ -212,3 +212,10 @@ def track_files():
         combine=["crossfit", "mean"],
         track=["observed", "with_bias", "bias", "corrected"],
     )
+
+
+def mean_files():
+    """What all folds say together: their mean footprints where there are several, and mutagenesis where it is asked for."""
+    files = ["footprints.h5", "footprints.json"] if len(FOLDS) > 1 else []
+    files += ["mutagenesis.h5"] if CONFIG["mutagenesis"]["regions"] else []
+    return collect("<results>/{sample}/mean/{file}", sample=SAMPLES, file=files)

@@ -123,14 +123,68 @@ rule footprints:
         **inference_params(),
         assay=assay_of,
         motifs="--motifs" if CONFIG["footprints"]["motifs"] else "",
+        tf_motifs=CONFIG["footprints"]["tf_motifs"],
         backgrounds=CONFIG["footprints"]["backgrounds"],
         seed=CONFIG["seed"],
     shell:
         "python -m bpflow footprints --model {input.model} --genome {input.genome} --regions {input.nonpeaks}"
         " --fold {input.fold} --assay {params.assay} {params.motifs} {input.motifs:q}"
-        " --backgrounds {params.backgrounds} --seed {params.seed}"
+        " --tf-motifs {params.tf_motifs} --backgrounds {params.backgrounds} --seed {params.seed}"
         " --batch-size {params.batch_size} --device {resources.device} --precision {params.precision} --threads {threads}"
         " --output {output.footprints} --qc {output.qc} > {log} 2>&1"
+
+
+# Where more than one fold is run.
+rule average_footprints:
+    input:
+        footprints=collect("<results>/{{sample}}/fold_{fold}/evaluation/footprints.h5", fold=FOLDS),
+    output:
+        footprints="<results>/{sample}/mean/footprints.h5",
+        qc="<results>/{sample}/mean/footprints.json",
+    log:
+        "<logs>/average_footprints/{sample}.log",
+    benchmark:
+        "<benchmarks>/average_footprints/{sample}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=scaled(2000),
+        runtime=scaled(10),
+    shell:
+        "python -m bpflow average-footprints --inputs {input.footprints}"
+        " --output {output.footprints} --qc {output.qc} > {log} 2>&1"
+
+
+# Where the configuration names regions.
+rule mutagenesis:
+    input:
+        models=collect("<results>/{{sample}}/fold_{fold}/models/chrombpnet.safetensors", fold=FOLDS),
+        genome="<results>/genome/genome.json",
+        sequence="<results>/genome/genome.seq",
+        regions=CONFIG["mutagenesis"]["regions"] or [],
+    output:
+        effects="<results>/{sample}/mean/mutagenesis.h5",
+    log:
+        "<logs>/mutagenesis/{sample}.log",
+    benchmark:
+        "<benchmarks>/mutagenesis/{sample}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 8
+    resources:
+        mem_mb=scaled(8000),
+        runtime=scaled(240),
+        gpu=GPU,
+        device=CONFIG["device"],
+    params:
+        **inference_params(),
+        width=CONFIG["mutagenesis"]["width"],
+    shell:
+        "python -m bpflow mutagenesis --model {input.models} --genome {input.genome} --regions {input.regions:q}"
+        " --width {params.width}"
+        " --batch-size {params.batch_size} --device {resources.device} --precision {params.precision} --threads {threads}"
+        " --output {output.effects} > {log} 2>&1"
 
 
 # Simulated data only.

@@ -32,6 +32,8 @@ COMMANDS = {
     "contributions": "how much each base adds to predicted counts and profile",
     "gather-contributions": "join contributions that were computed in parts",
     "average-contributions": "the mean of contributions over folds",
+    "average-footprints": "mean footprints over the models of several folds",
+    "mutagenesis": "effects of every substitution in chosen regions",
     "convert": "models of the official chrombpnet (.h5) and of MultiMolecule, in and out",
     "recovery": "what was recovered of a simulation's planted truth",
     "report": "one HTML page over a whole run",

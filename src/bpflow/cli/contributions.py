@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from bpflow.cli.model_inputs import add_inputs, check_inputs, read_region_inputs
 from bpflow.cli.model_options import add_device, resolve_computing
 from bpflow.cli.options import add_seed, positive_int
 from bpflow.errors import InputError
@@ -39,10 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default="corrected",
         help="the part of a ChromBPNet to explain; other models are explained whole",
     )
-    parser.add_argument("--genome", metavar="FILE", help="genome.json or a FASTA; needed with --regions")
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--regions", metavar="BED", help="regions (narrowPeak, or BED: their middle)")
-    what.add_argument("--sequences", metavar="FASTA", help="sequences of exactly the model's input length")
+    add_inputs(parser)
     parser.add_argument(
         "--max-regions", type=positive_int, default=30_000, help="at most so many, drawn at random; in the file's order"
     )
@@ -70,12 +68,11 @@ def run(args: argparse.Namespace) -> None:
     from bpflow.parts import Part
 
     part = Part.parse(args.part)
-    if args.regions and not args.genome:
-        raise InputError("--regions without --genome", expected="the genome that the regions are of")
-    if args.bigwigs and (part.total > 1 or args.sequences):
+    check_inputs(args, only_with_regions=("bigwigs",))
+    if args.bigwigs and part.total > 1:
         raise InputError(
-            "--bigwigs with " + ("--sequences" if args.sequences else f"--part {part}"),
-            expected="it with --regions alone",
+            f"--bigwigs with --part {part}",
+            expected="it for all regions at once",
             mend="Join the parts by 'bpflow gather-contributions --bigwigs'",
         )
     from bpflow.checkpoints import model_digest
@@ -122,26 +119,21 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _regions(args: argparse.Namespace, part: Part, length: int) -> tuple[int, Inputs]:
-    from bpflow.genome import Genome
-    from bpflow.model_regions import within_chromosomes
-    from bpflow.regions import centers, on, read_regions
+    import numpy as np
 
-    genome = Genome.open(args.genome)
-    regions = within_chromosomes(
-        on(read_regions(args.regions, genome), genome.names), genome, length, where=args.regions
-    )
-    if regions.empty:
-        raise InputError(
-            "no region is left", where=args.regions, expected=f"some at least {length // 2} bases from the ends"
-        )
-    if len(regions) > args.max_regions:
-        log.info("%d of %d regions are explained", args.max_regions, len(regions))
-        regions = regions.sample(args.max_regions, random_state=args.seed).sort_index()
-    chosen = regions.iloc[part.rows(len(regions))]
-    names, middles = chosen["chrom"].to_numpy(dtype=object), centers(chosen)
-    starts = genome.global_positions(names, middles - length // 2)
-    batches = (genome.windows(starts[first : first + BATCH], length) for first in range(0, len(starts), BATCH))
-    return len(regions), Inputs(len(chosen), batches, {"coords_chrom": names, "coords_center": middles})
+    from bpflow.genome import Genome
+
+    inputs = read_region_inputs(args.regions, Genome.open(args.genome), length)
+    chosen = np.arange(len(inputs.frame))
+    if len(chosen) > args.max_regions:
+        log.info("%d of %d regions are explained", args.max_regions, len(chosen))
+        rng = np.random.default_rng(args.seed)
+        chosen = np.sort(rng.choice(chosen, args.max_regions, replace=False))
+    whole, chosen = len(chosen), chosen[part.rows(len(chosen))]
+    starts = inputs.places[chosen] - length // 2
+    batches = (inputs.genome.windows(starts[first : first + BATCH], length) for first in range(0, len(starts), BATCH))
+    coordinates = {name: values[chosen] for name, values in inputs.coordinates.items()}
+    return whole, Inputs(len(chosen), batches, coordinates)
 
 
 def _sequences(args: argparse.Namespace, part: Part, length: int) -> tuple[int, Inputs]:

@@ -6,10 +6,11 @@ import argparse
 import logging
 
 from bpflow.cli.options import add_genome
-from bpflow.evaluation import MODEL_KINDS, evaluate, write_table
+from bpflow.evaluation import MODEL_KINDS, evaluate
 from bpflow.files import write_json
 from bpflow.genome import Genome
 from bpflow.signal import SignalTrack
+from bpflow.tables import write_table
 
 SUMMARY = (
     "Compare predictions with the observed signal: Pearson and Spearman correlation of log counts, Jensen-Shannon "

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 import logging
+from typing import TYPE_CHECKING
 
 from bpflow.cli.model_options import add_computing, resolve_computing
 from bpflow.cli.options import add_genome, add_seed, positive_int
 from bpflow.errors import InputError
+
+if TYPE_CHECKING:
+    from bpflow.inserts import Insert
 
 SUMMARY = (
     "Marginal footprints: write bias probes and motifs into background sequences, and average the predicted profiles "
@@ -24,10 +28,24 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--regions", required=True, metavar="BED", help="non-peaks; those of the test split are used")
     parser.add_argument("--fold", required=True, metavar="JSON", help="the fold {train, valid, test}")
     parser.add_argument("--assay", required=True, choices=("ATAC", "DNASE"), help="decides the built-in bias probes")
-    parser.add_argument("--motifs", metavar="TSV", help="more sequences to try: name, tab, sequence")
+    parser.add_argument(
+        "--motifs",
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="more to try: lines of name, tab, sequence, or a MEME or JASPAR file, whose motifs' most frequent bases "
+        "are written in",
+    )
+    parser.add_argument(
+        "--tf-motifs",
+        choices=("vertebrate", "yeast", "none"),
+        default="none",
+        help="built-in sites of common transcription factors; one whose name --motifs takes is left out",
+    )
     parser.add_argument("--backgrounds", type=positive_int, default=256, help="background sequences, drawn at random")
     parser.add_argument("--output", required=True, metavar="H5", help="all footprints to write")
     parser.add_argument("--qc", required=True, metavar="JSON", help="record with the responses and the verdict")
+    parser.add_argument("--figures", metavar="DIR", help="also draw each motif, one SVG each, into this folder")
     add_seed(parser)
     add_computing(parser)
 
@@ -39,20 +57,20 @@ def run(args: argparse.Namespace) -> None:
     from bpflow.backgrounds import sample_codes, window_starts
     from bpflow.files import write_json
     from bpflow.folds import read_fold
-    from bpflow.footprints import bias_probes, measure, read_motifs, report, write_profiles
+    from bpflow.footprint_file import write_profiles
+    from bpflow.footprint_record import report
+    from bpflow.footprints import measure
     from bpflow.genome import Genome
     from bpflow.views import load_chrombpnet, predictor
 
-    inserts = bias_probes(args.assay)
-    if args.motifs:
-        inserts += read_motifs(args.motifs, taken=[insert.name for insert in inserts])
+    inserts = _inserts(args)
     model = load_chrombpnet(args.model)
     length = model.config.input_length
     for insert in inserts:
         if len(insert.sequence) > length:
             raise InputError(
                 f"the motif {insert.name!r} has {len(insert.sequence)} bases",
-                where=args.motifs if insert.kind == "motif" else args.model,
+                where=" ".join(args.motifs) if insert.kind == "motif" and args.motifs else args.model,
                 expected=f"at most the model's input length, {length}",
             )
     computing = resolve_computing(args)
@@ -61,7 +79,11 @@ def run(args: argparse.Namespace) -> None:
     codes = sample_codes(starts, genome, length, n=args.backgrounds, rng=np.random.default_rng(args.seed))
     predict = predictor(model, batch_size=args.batch_size, device=computing.device, precision=computing.precision)
     footprints = measure(codes, inserts, predict)
-    write_profiles(footprints, args.output)
+    write_profiles(footprints, args.output, backgrounds=len(codes))
+    if args.figures:
+        from bpflow.report.footprint_figures import draw_footprints
+
+        draw_footprints(footprints, args.figures)
     record = report(footprints, backgrounds=len(codes))
     if len(codes) < args.backgrounds:
         record["messages"].append(
@@ -70,3 +92,14 @@ def run(args: argparse.Namespace) -> None:
     write_json(args.qc, record)
     for item in record["verdicts"]:
         log.info("%s: %s (%s)", item["name"], item["value"], item["verdict"])
+
+
+def _inserts(args: argparse.Namespace) -> list[Insert]:
+    """The assay's probes, the given motifs, and the built-in ones that are not called as any of these."""
+    from bpflow.inserts import bias_probes, read_motifs, tf_motifs
+
+    inserts = bias_probes(args.assay)
+    for path in args.motifs:
+        inserts += read_motifs(path, taken=[insert.name for insert in inserts])
+    names = {insert.name for insert in inserts}
+    return inserts + [insert for insert in tf_motifs(args.tf_motifs) if insert.name not in names]

@@ -267,6 +267,8 @@ def _footprints(record: Record) -> list[Block]:
                 ("Bias probes, corrected: mean of their maxima", number(response.get("corrected"))),
                 ("Bias probes, with bias: mean of their maxima", number(response.get("with_bias"))),
                 ("Corrected without a motif: maximum", number(response.get("control"))),
+                ("Corrected against its control, and against with bias", _ratios(response)),
+                ("The same over the centre alone", _ratios(response.get("centre") or {})),
                 ("Threshold", plain(response.get("threshold"))),
                 ("As the official program writes it", plain(response.get("official"))),
                 ("Backgrounds", number(record.get("backgrounds"))),
@@ -334,6 +336,12 @@ def _footprints(record: Record) -> list[Block]:
             )
         )
     return blocks
+
+
+def _ratios(response: Record) -> str:
+    """How many times the control, and how many times the response with bias."""
+    keys = ("ratio_to_control", "ratio_to_uncorrected")
+    return " and ".join(f"{number(response.get(key))}-fold" for key in keys)
 
 
 def _window(record: Record) -> str:

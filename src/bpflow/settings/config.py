@@ -70,6 +70,7 @@ def resolve_config(
     check_schema(filled, schema, lambda key: f"config, key {key}" if key else "config")
     _apply_preset(filled)
     _check_lengths(filled)
+    _check_mutagenesis(filled)
     _check_folds(filled)
     _check_chromosomes(filled["genome"]["chromosomes"])
     if SHIFT.fullmatch(filled["reads_already_shifted"]) is None:
@@ -148,6 +149,16 @@ def _check_lengths(config: Mapping[str, Any]) -> None:
             )
 
 
+def _check_mutagenesis(config: Mapping[str, Any]) -> None:
+    width, length = config["mutagenesis"]["width"], config["model"]["input_length"]
+    if width > length:
+        raise InputError(
+            f"{width} bases",
+            where="config, key mutagenesis.width",
+            expected=f"at most model.input_length, {length}",
+        )
+
+
 def _check_folds(config: Mapping[str, Any]) -> None:
     folds = config["folds"]
     beyond = [fold for fold in folds["run"] if fold >= folds["n"]]
@@ -195,7 +206,12 @@ def _fill_paths(config: dict[str, Any], made: Callable[[str], bool]) -> None:
     def path(value: str | None, key: str) -> str | None:
         return value if value is None else existing_path(value, data, f"config, key {key}", made)
 
-    for section, key in (("genome", "fasta"), ("genome", "blacklist"), ("footprints", "motifs")):
+    for section, key in (
+        ("genome", "fasta"),
+        ("genome", "blacklist"),
+        ("footprints", "motifs"),
+        ("mutagenesis", "regions"),
+    ):
         config[section][key] = path(config[section][key], f"{section}.{key}")
     for key in ("samples", "truth"):
         config[key] = path(config[key], key)

@@ -1,0 +1,120 @@
+"""Several models as one, those of the folds: the mean of probabilities and the mean of log counts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from bpflow.checkpoints import load_model, model_digest
+from bpflow.errors import InputError
+from bpflow.models import ChromBPNet
+from bpflow.models.base import ProfileModel
+from bpflow.prediction import Prediction, predict_codes
+
+__all__ = ["Combined", "Ensemble", "combine", "corrected", "load_ensemble"]
+
+
+class Combined(NamedTuple):
+    """What several models predict together.
+
+    Attributes
+    ----------
+    prediction
+        Mean log counts (N,), and as profile logits (N, O) the logarithm of the mean probabilities; of one model alone,
+        what it predicts itself.
+    deviation
+        (N,) standard deviation of the log counts over models, that of a sample (one less than the number of models in
+        the denominator); NaN for one model.
+    """
+
+    prediction: Prediction
+    deviation: np.ndarray
+
+
+class Ensemble(NamedTuple):
+    """Models of the same kind and windows.
+
+    Attributes
+    ----------
+    models
+        One or more.
+    attributes
+        What a file that is made with them says of them: names, digests, kind, lengths, versions.
+    """
+
+    models: tuple[ProfileModel, ...]
+    attributes: dict[str, Any]
+
+    @property
+    def input_length(self) -> int:
+        """Bases that each model reads."""
+        return int(self.models[0].config.input_length)
+
+    @property
+    def output_length(self) -> int:
+        """Bases that each model predicts."""
+        return int(self.models[0].config.output_length)
+
+    def predict(self, codes: np.ndarray, *, batch_size: int, device: torch.device, precision: torch.dtype) -> Combined:
+        """Predict from (N, input_length) uint8 codes with every model."""
+        options: dict[str, Any] = {"batch_size": batch_size, "device": device, "precision": precision}
+        return combine([predict_codes(model, codes, **options) for model in self.models])
+
+
+def load_ensemble(paths: Sequence[str | os.PathLike[str]]) -> Ensemble:
+    """Load models, one a fold.
+
+    Raises
+    ------
+    InputError
+        Models of different kinds or windows, or a file that is no model; the file is named.
+    """
+    loaded = [load_model(path) for path in paths]
+    kinds = [metadata["architecture"]["kind"] for _, metadata in loaded]
+    for (model, _), kind, path in zip(loaded, kinds, paths, strict=True):
+        for what, found, expected in (
+            ("kind", kind, kinds[0]),
+            ("input length", model.config.input_length, loaded[0].model.config.input_length),
+            ("output length", model.config.output_length, loaded[0].model.config.output_length),
+        ):
+            if found != expected:
+                raise InputError(f"a model of {what} {found}", where=str(path), expected=f"{expected}, as {paths[0]}")
+    first = loaded[0].model.config
+    attributes = {
+        "model": ",".join(Path(path).name for path in paths),
+        "model_sha256": ",".join(model_digest(path) for path in paths),
+        "models": len(paths),
+        "model_kind": kinds[0],
+        "input_length": first.input_length,
+        "output_length": first.output_length,
+        "bpflow": ",".join(sorted({metadata["version"] for _, metadata in loaded})),
+    }
+    return Ensemble(tuple(model for model, _ in loaded), attributes)
+
+
+def corrected(ensemble: Ensemble) -> Ensemble:
+    """The part without bias of each ChromBPNet; other models as they are."""
+    models = (model.accessibility if isinstance(model, ChromBPNet) else model for model in ensemble.models)
+    return Ensemble(tuple(models), {**ensemble.attributes, "view": "corrected"})
+
+
+def combine(predictions: Sequence[Prediction]) -> Combined:
+    """Combine the predictions of one or more models."""
+    log_counts = np.array([prediction.log_counts for prediction in predictions])
+    if len(predictions) == 1:
+        return Combined(predictions[0], np.full(log_counts.shape[1], np.nan, dtype=np.float32))
+    # Logarithms throughout, so that no probability is rounded to 0.
+    log_probabilities = np.array([_log_softmax(prediction.profile_logits) for prediction in predictions])
+    mean = np.logaddexp.reduce(log_probabilities, axis=0) - np.log(len(predictions))
+    prediction = Prediction(mean.astype(np.float32), log_counts.mean(axis=0))
+    return Combined(prediction, log_counts.std(axis=0, ddof=1))
+
+
+def _log_softmax(logits: np.ndarray) -> np.ndarray:
+    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
