@@ -17,8 +17,8 @@ __all__ = ["write_table"]
 ROWS = 1 << 16
 
 
-def write_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
-    """Write a header and rows; gzipped, without a time stamp, where the name ends in ``.gz``.
+def write_table(table: pd.DataFrame, path: str | os.PathLike[str], *, header: bool = True) -> None:
+    """Write a header, if wanted, and rows; gzipped, without a time stamp, where the name ends in ``.gz``.
 
     Floats have six significant digits, and a missing value is an empty cell.
     """
@@ -29,7 +29,8 @@ def write_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
         open(temporary, "wb") as raw,
         _gzipped(raw) if packed else nullcontext(raw) as handle,
     ):
-        handle.write(("\t".join(table.columns) + "\n").encode())
+        if header:
+            handle.write(("\t".join(table.columns) + "\n").encode())
         for first in range(0, len(table), ROWS):
             columns = [column.tolist() for _, column in table.iloc[first : first + ROWS].items()]
             lines = "".join([line % row for row in zip(*columns, strict=True)])

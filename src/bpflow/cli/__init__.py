@@ -34,6 +34,7 @@ COMMANDS = {
     "average-contributions": "the mean of contributions over folds",
     "average-footprints": "mean footprints over the models of several folds",
     "mutagenesis": "effects of every substitution in chosen regions",
+    "motifs": "motifs, their names and their instances, from contributions",
     "convert": "models of the official chrombpnet (.h5) and of MultiMolecule, in and out",
     "recovery": "what was recovered of a simulation's planted truth",
     "report": "one HTML page over a whole run",

@@ -1,0 +1,153 @@
+"""The record of motifs: what was found, what it resembles, and whether a model learned the enzyme or its factors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bpflow.files import stamp
+from bpflow.motif_discovery import Pattern
+from bpflow.motif_files import built_in_table, consensus
+from bpflow.motif_matches import Match
+from bpflow.verdicts import OFFICIAL_ADVICE, verdict
+
+__all__ = ["LARGEST_Q", "is_enzyme", "label", "motif_table", "report"]
+
+# A match with a larger false discovery rate gives no name.
+LARGEST_Q = 0.05
+
+
+def is_enzyme(name: str) -> bool:
+    """Whether a motif of a database is an enzyme's preference: one of our table's, or called TN5 or DNASE."""
+    enzymes = {entry.name for entry in built_in_table() if entry.kind == "enzyme"}
+    return name in enzymes or bool(re.match(r"(tn5|dnase)", name, flags=re.IGNORECASE))
+
+
+def label(pattern: Pattern, matches: Sequence[Match]) -> str:
+    """What to call a pattern: its best match, or else its consensus."""
+    if matches and matches[0].q < LARGEST_Q:
+        return matches[0].name
+    return consensus(pattern.frequencies[pattern.core])
+
+
+def motif_table(patterns: Sequence[Pattern], matches: Sequence[Sequence[Match]], instances: pd.Series) -> pd.DataFrame:
+    """One row a pattern: name, label, consensus, seqlets, instances, and the best three matches with p and q."""
+    rows = []
+    for pattern, found in zip(patterns, matches, strict=True):
+        row: dict[str, Any] = {
+            "pattern": pattern.name,
+            "label": label(pattern, found),
+            "consensus": consensus(pattern.frequencies[pattern.core]),
+            "seqlets": pattern.seqlets,
+            "instances": int(instances.get(pattern.name, 0)),
+        }
+        for rank in range(3):
+            known = found[rank] if rank < len(found) else Match("", float("nan"), float("nan"))
+            row |= {f"match_{rank + 1}": known.name, f"p_{rank + 1}": known.p, f"q_{rank + 1}": known.q}
+        rows.append(row)
+    return pd.DataFrame(rows, columns=None if rows else ["pattern", "label", "consensus", "seqlets", "instances"])
+
+
+def report(
+    patterns: Sequence[Pattern],
+    matches: Sequence[Sequence[Match]],
+    table: pd.DataFrame,
+    *,
+    head: str,
+    view: str,
+    regions: int,
+    window: int,
+    database: int,
+) -> dict[str, Any]:
+    """Numbers and matrices of all patterns, and the verdict.
+
+    Parameters
+    ----------
+    patterns, matches
+        What was found, and what each resembles.
+    table
+        Of :func:`motif_table`.
+    head, view
+        What contributions are of: ``counts`` or ``profile``, of the ``corrected`` or the ``bias`` part.
+    regions, window
+        Sequences, and the bases of each that were searched.
+    database
+        Number of known motifs.
+    """
+    named = [found[0].name if found and found[0].q < LARGEST_Q else None for found in matches]
+    enzymes = _share(patterns, [name is not None and is_enzyme(name) for name in named])
+    factors = _share(patterns, [name is not None and not is_enzyme(name) for name in named])
+    messages = []
+    if not patterns:
+        messages.append(f"No motif recurs often enough in {regions} regions: explain more of them, or train longer.")
+    if database < 50:
+        messages.append(f"TOMTOM's p-values are rough against {database} known motifs; 50 or more are better.")
+    return stamp(
+        "motifs",
+        head=head,
+        view=view,
+        regions=regions,
+        window=window,
+        database=database,
+        patterns=[
+            {
+                **{name: _plain(value) for name, value in row.items()},
+                "frequencies": pattern.frequencies[pattern.core].round(4),
+                "contributions": pattern.contributions[pattern.core].astype(float).round(6),
+            }
+            for pattern, row in zip(patterns, table.to_dict("records"), strict=True)
+        ],
+        verdicts=[_bias_verdict(head, factors, named) if view == "bias" else _corrected_verdict(head, enzymes, named)],
+        messages=messages,
+    )
+
+
+def _share(patterns: Sequence[Pattern], wanted: Sequence[bool]) -> float:
+    """Share of all seqlets that are in the patterns wanted; NaN without any."""
+    seqlets = np.array([pattern.seqlets for pattern in patterns], dtype=float)
+    return float(seqlets[np.array(wanted, dtype=bool)].sum() / seqlets.sum()) if len(seqlets) else float("nan")
+
+
+def _plain(value: Any) -> Any:
+    return None if isinstance(value, float) and np.isnan(value) else value
+
+
+def _corrected_verdict(head: str, share: float, named: Sequence[str | None]) -> dict[str, Any]:
+    enzymes = ", ".join(sorted({name for name in named if name and is_enzyme(name)}))
+    return verdict(
+        f"Motifs of the corrected {head}",
+        share,
+        good=1e-9,
+        check=0.1,
+        lower_is_better=True,
+        threshold="no motif of the enzyme; below 10 % of all instances needs a look",
+        source=OFFICIAL_ADVICE,
+        advice=(
+            "None of the motifs is the enzyme's preference.",
+            f"The enzyme's preference is among the motifs ({enzymes}): look at the footprints of the bias probes.",
+            f"The enzyme's preference is among the motifs ({enzymes}): the bias model did not learn it. Check the "
+            "shift, and train the bias model on more regions.",
+        ),
+    )
+
+
+def _bias_verdict(head: str, share: float, named: Sequence[str | None]) -> dict[str, Any]:
+    factors = ", ".join(sorted({name for name in named if name and not is_enzyme(name)}))
+    return verdict(
+        f"Motifs of the bias model's {head}",
+        share,
+        good=0.1,
+        check=0.5,
+        lower_is_better=True,
+        threshold="motifs of transcription factors below 10 % of all instances; up to half needs a look",
+        source=OFFICIAL_ADVICE,
+        advice=(
+            "The bias model's motifs are the enzyme's, or resemble no factor.",
+            f"Some of the bias model's motifs resemble factors ({factors}): lower training.bias_threshold_factor.",
+            f"The bias model has learned factors ({factors}): lower training.bias_threshold_factor and train it again.",
+        ),
+    )
