@@ -27,6 +27,7 @@ include: "workflow/rules/regions.smk"
 include: "workflow/rules/bias.smk"
 include: "workflow/rules/chrombpnet.smk"
 include: "workflow/rules/interpretation.smk"
+include: "workflow/rules/contributions.smk"
 include: "workflow/rules/report.smk"
 
 

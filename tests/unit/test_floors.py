@@ -23,6 +23,7 @@ FLOORS = {
         "parallel",
         "interruption",
         "tables",
+        "parts",
     ],
     1: [
         *("reads", "read_lines", "alignments", "bam_records", "ends", "site_counts", "shift", "base_composition"),
@@ -32,16 +33,18 @@ FLOORS = {
         *("datasets", "model_regions", "sequences", "backgrounds", "tracks_layout", "region_tracks"),
         *("motif_files", "inserts"),
     ],
-    2: ["models", "losses", "metrics", "formats"],
+    2: ["models", "losses", "metrics", "formats", "shuffles"],
     3: [
         *("training", "training_state", "stepping", "batches", "world", "divergence", "averaging", "optimiser"),
         *("bias_scaling", "checkpoints", "devices"),
         *("prediction", "prediction_file", "prediction_table", "predicted_tracks", "ensemble"),
+        "contribution_file",
     ],
     4: [
         *("evaluation", "tracks", "recovery", "views", "verdicts"),
         *("footprints", "footprint_record", "footprint_file", "footprint_average"),
         *("mutagenesis", "mutagenesis_file"),
+        *("contributions", "motif_discovery", "motif_matches", "motif_instances", "motif_record"),
     ],
     5: ["cli", "report", "settings"],
 }

@@ -26,8 +26,13 @@ except InputError as error:
 FOLDS = CONFIG["folds"]["run"]
 GENOME, PEAKS, NONPEAKS = CONFIG["genome"], CONFIG["peaks"], CONFIG["nonpeaks"]
 MODEL, TRAINING = CONFIG["model"], CONFIG["training"]
+CONTRIBUTIONS, MOTIFS = CONFIG["contributions"], CONFIG["motifs"]
 # The device is among resources, not params: models that are trained stay as they are where a run moves to a GPU.
 GPU = 0 if CONFIG["device"] == "cpu" else 1
+
+# What contributions are to, and of which parts of a model.
+HEADS = ["counts", "profile"]
+VIEWS = ["corrected", "bias"]
 
 # Models under the names of the official program's files, and under ours.
 OFFICIAL_WEIGHTS = {
@@ -66,6 +71,9 @@ wildcard_constraints:
     fold=one_of(map(str, range(CONFIG["folds"]["n"]))),
     model="bias|chrombpnet",
     combine="crossfit|mean",
+    view="|".join(VIEWS),
+    head="|".join(HEADS),
+    part=r"\d+",
     official="|".join(OFFICIAL_WEIGHTS),
 
 
@@ -215,7 +223,9 @@ def track_files():
 
 
 def mean_files():
-    """What all folds say together: their mean footprints where there are several, and mutagenesis where it is asked for."""
+    """What all folds say together: contributions and motifs; footprints of several folds; mutagenesis if asked for."""
     files = ["footprints.h5", "footprints.json"] if len(FOLDS) > 1 else []
     files += ["mutagenesis.h5"] if CONFIG["mutagenesis"]["regions"] else []
+    files += collect("contributions/{view}/{head}.bw", view=VIEWS, head=HEADS)
+    files += collect("motifs/{view}/{head}/{file}", view=VIEWS, head=HEADS, file=["motifs.json", "instances.bed.gz"])
     return collect("<results>/{sample}/mean/{file}", sample=SAMPLES, file=files)

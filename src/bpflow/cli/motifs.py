@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> None:
     if args.threads:
         import numba
 
-        numba.set_num_threads(min(args.threads, numba.config.NUMBA_NUM_THREADS))
+        numba.set_num_threads(min(args.threads, numba.get_num_threads()))
     from bpflow.contribution_file import open_contributions
     from bpflow.files import write_json
     from bpflow.motif_discovery import discover, read_window

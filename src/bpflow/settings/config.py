@@ -70,7 +70,7 @@ def resolve_config(
     check_schema(filled, schema, lambda key: f"config, key {key}" if key else "config")
     _apply_preset(filled)
     _check_lengths(filled)
-    _check_mutagenesis(filled)
+    _check_widths(filled)
     _check_folds(filled)
     _check_chromosomes(filled["genome"]["chromosomes"])
     if SHIFT.fullmatch(filled["reads_already_shifted"]) is None:
@@ -149,14 +149,15 @@ def _check_lengths(config: Mapping[str, Any]) -> None:
             )
 
 
-def _check_mutagenesis(config: Mapping[str, Any]) -> None:
-    width, length = config["mutagenesis"]["width"], config["model"]["input_length"]
-    if width > length:
-        raise InputError(
-            f"{width} bases",
-            where="config, key mutagenesis.width",
-            expected=f"at most model.input_length, {length}",
-        )
+def _check_widths(config: Mapping[str, Any]) -> None:
+    length = config["model"]["input_length"]
+    for section, key in (("mutagenesis", "width"), ("motifs", "window")):
+        if config[section][key] > length:
+            raise InputError(
+                f"{config[section][key]} bases",
+                where=f"config, key {section}.{key}",
+                expected=f"at most model.input_length, {length}",
+            )
 
 
 def _check_folds(config: Mapping[str, Any]) -> None:
@@ -210,6 +211,7 @@ def _fill_paths(config: dict[str, Any], made: Callable[[str], bool]) -> None:
         ("genome", "fasta"),
         ("genome", "blacklist"),
         ("footprints", "motifs"),
+        ("motifs", "database"),
         ("mutagenesis", "regions"),
     ):
         config[section][key] = path(config[section][key], f"{section}.{key}")

@@ -1,0 +1,132 @@
+# What models learned: contributions of each base, in parts that run side by side, and the motifs in them.
+
+
+rule contribution_parts:
+    input:
+        model="<results>/{sample}/fold_{fold}/models/chrombpnet.safetensors",
+        genome="<results>/genome/genome.json",
+        sequence="<results>/genome/genome.seq",
+        peaks="<results>/{sample}/peaks/peaks.narrowPeak",
+    output:
+        counts=temp("<results>/{sample}/fold_{fold}/contributions/{view}/parts/{part}/counts.h5"),
+        profile=temp("<results>/{sample}/fold_{fold}/contributions/{view}/parts/{part}/profile.h5"),
+        qc=temp("<results>/{sample}/fold_{fold}/contributions/{view}/parts/{part}/contributions.json"),
+    log:
+        "<logs>/contribution_parts/{sample}.fold_{fold}.{view}.{part}.log",
+    benchmark:
+        "<benchmarks>/contribution_parts/{sample}.fold_{fold}.{view}.{part}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 8
+    resources:
+        mem_mb=scaled(8000),
+        runtime=scaled(1440),
+        gpu=GPU,
+        device=CONFIG["device"],
+    params:
+        **{key: CONTRIBUTIONS[key] for key in ("regions", "references", "parts")},
+        seed=CONFIG["seed"],
+        folder=subpath(output.counts, parent=True),
+    shell:
+        "python -m bpflow contributions --model {input.model} --view {wildcards.view} --genome {input.genome}"
+        " --regions {input.peaks} --max-regions {params.regions} --references {params.references}"
+        " --part {wildcards.part}/{params.parts} --seed {params.seed} --device {resources.device} --threads {threads}"
+        " --output-dir {params.folder} > {log} 2>&1"
+
+
+rule contributions:
+    input:
+        parts=collect(
+            "<results>/{{sample}}/fold_{{fold}}/contributions/{{view}}/parts/{part}/{head}.h5",
+            part=range(1, CONTRIBUTIONS["parts"] + 1),
+            head=HEADS,
+        ),
+        genome="<results>/genome/genome.json",
+        sequence="<results>/genome/genome.seq",
+    output:
+        counts="<results>/{sample}/fold_{fold}/contributions/{view}/counts.h5",
+        profile="<results>/{sample}/fold_{fold}/contributions/{view}/profile.h5",
+        counts_track="<results>/{sample}/fold_{fold}/contributions/{view}/counts.bw",
+        profile_track="<results>/{sample}/fold_{fold}/contributions/{view}/profile.bw",
+        qc="<results>/{sample}/fold_{fold}/contributions/{view}/contributions.json",
+    log:
+        "<logs>/contributions/{sample}.fold_{fold}.{view}.log",
+    benchmark:
+        "<benchmarks>/contributions/{sample}.fold_{fold}.{view}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 2
+    resources:
+        mem_mb=scaled(4000),
+        runtime=scaled(120),
+    params:
+        parts=lambda wildcards, input: sorted({os.path.dirname(path) for path in input.parts}),
+        folder=subpath(output.counts, parent=True),
+    shell:
+        "python -m bpflow gather-contributions --inputs {params.parts} --genome {input.genome} --bigwigs"
+        " --threads {threads} --output-dir {params.folder} > {log} 2>&1"
+
+
+# Less noise than any fold has; of one fold, its own.
+rule average_contributions:
+    input:
+        folds=collect(
+            "<results>/{{sample}}/fold_{fold}/contributions/{{view}}/{head}.h5",
+            fold=FOLDS,
+            head=HEADS,
+        ),
+        genome="<results>/genome/genome.json",
+        sequence="<results>/genome/genome.seq",
+    output:
+        counts="<results>/{sample}/mean/contributions/{view}/counts.h5",
+        profile="<results>/{sample}/mean/contributions/{view}/profile.h5",
+        counts_track="<results>/{sample}/mean/contributions/{view}/counts.bw",
+        profile_track="<results>/{sample}/mean/contributions/{view}/profile.bw",
+        qc="<results>/{sample}/mean/contributions/{view}/contributions.json",
+    log:
+        "<logs>/average_contributions/{sample}.{view}.log",
+    benchmark:
+        "<benchmarks>/average_contributions/{sample}.{view}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 2
+    resources:
+        mem_mb=scaled(4000),
+        runtime=scaled(120),
+    params:
+        folds=lambda wildcards, input: sorted({os.path.dirname(path) for path in input.folds}),
+        folder=subpath(output.counts, parent=True),
+    shell:
+        "python -m bpflow average-contributions --inputs {params.folds} --genome {input.genome} --bigwigs"
+        " --threads {threads} --output-dir {params.folder} > {log} 2>&1"
+
+
+rule motifs:
+    input:
+        contributions="<results>/{sample}/mean/contributions/{view}/{head}.h5",
+        database=MOTIFS["database"] or [],
+    output:
+        modisco="<results>/{sample}/mean/motifs/{view}/{head}/modisco.h5",
+        table="<results>/{sample}/mean/motifs/{view}/{head}/motifs.tsv",
+        meme="<results>/{sample}/mean/motifs/{view}/{head}/motifs.meme",
+        instances="<results>/{sample}/mean/motifs/{view}/{head}/instances.bed.gz",
+        qc="<results>/{sample}/mean/motifs/{view}/{head}/motifs.json",
+    log:
+        "<logs>/motifs/{sample}.{view}.{head}.log",
+    benchmark:
+        "<benchmarks>/motifs/{sample}.{view}.{head}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: MOTIFS["threads"]
+    resources:
+        mem_mb=scaled(32000),
+        runtime=scaled(720),
+    params:
+        window=MOTIFS["window"],
+        seqlets=MOTIFS["seqlets"],
+        database="--database" if MOTIFS["database"] else "",
+        folder=subpath(output.table, parent=True),
+    shell:
+        "python -m bpflow motifs --contributions {input.contributions} {params.database} {input.database:q}"
+        " --window {params.window} --max-seqlets {params.seqlets} --threads {threads}"
+        " --output-dir {params.folder} > {log} 2>&1"
