@@ -50,6 +50,8 @@ EDGE = 60  # bases at each end of a sequence without insertions, so that reads f
 NEIGHBOURS = (800, 950)  # distance between the regions of a cluster
 CLUSTER_SIZES = (5, 13)
 HALF_ENVELOPE = 400  # an open region's accessibility reaches so far from its middle
+N_VARIANTS = 120  # variants that break a site; as many in the same regions that break none
+VARIANT_DISTANCE = (25, 90)  # how far from the site the latter are
 CENTRE_OFFSET = 60  # a region in regions.bed is off the middle of its sites by up to this
 
 BASES = b"ACGTN"
@@ -236,6 +238,7 @@ def simulate(output: Path, assay: str, *, seed: int, scale: float = 1.0) -> None
     name, start = locate(layout, np.array([artefact]))[0]
     write_text(output / "blacklist.bed", f"{name}\t{start - 200}\t{start + ARTEFACT_WIDTH + 200}\n")
     write_truth(output / "truth", layout, middles, sites, totals, accessibility, bias, assay=assay, seed=seed, rng=rng)
+    write_variants(output / "truth" / "variants.vcf", layout, codes, sites, rng)
     sys.stderr.write(
         f"{output}: {len(middles)} open regions, {len(sites.start)} sites, {insertions.sum()} insertions "
         f"({dropped} left unpaired)\n"
@@ -604,6 +607,56 @@ def write_truth(
             "motifs": motifs,
         },
     )
+
+
+def write_variants(path: Path, layout: Layout, codes: np.ndarray, sites: Sites, rng: np.random.Generator) -> None:
+    """Write a VCF of substitutions that break planted sites, and of as many beside them that break and make none.
+
+    Sites of a motif that permits mismatches are left alone, since one substitution does not break them.
+    """
+    planted = np.zeros(len(codes), dtype=bool)
+    for start, kind in zip(sites.start.tolist(), sites.motif.tolist(), strict=True):
+        planted[start : start + len(MOTIFS[kind])] = True
+    strict = np.array([motif.mismatches == 0 for motif in MOTIFS])[sites.motif]
+    breakable = np.flatnonzero(strict)
+    rows = []
+    for site in rng.permutation(breakable)[:N_VARIANTS].tolist():
+        motif, start = MOTIFS[sites.motif[site]], int(sites.start[site])
+        allowed = motif.allowed[::-1][:, COMPLEMENT] if sites.minus[site] else motif.allowed
+        place = int(rng.choice(np.flatnonzero(allowed[:, :4].sum(axis=1) == 1)))
+        breaking = int(rng.choice(np.flatnonzero(~allowed[place, :4])))
+        rows.append((start + place, breaking, f"EFFECT=breaks;MOTIF={motif.name}"))
+        rows.append((*harmless_substitution(codes, planted, start, rng), f"EFFECT=none;MOTIF={motif.name}"))
+    lines = [
+        f"{name}\t{position + 1}\tsnv_{number}\t{'ACGTN'[codes[place]]}\t{'ACGT'[base]}\t.\tPASS\t{info}\n"
+        for number, ((place, base, info), (name, position)) in enumerate(
+            sorted(zip(rows, locate(layout, np.array([row[0] for row in rows])), strict=True))
+        )
+    ]
+    header = [
+        "##fileformat=VCFv4.3\n",
+        *(f"##contig=<ID={name},length={layout.sizes[name]}>\n" for name in layout.names),
+        '##INFO=<ID=EFFECT,Number=1,Type=String,Description="breaks a planted site, or none">\n',
+        '##INFO=<ID=MOTIF,Number=1,Type=String,Description="Motif of the site that is broken or near">\n',
+        "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n",
+    ]
+    write_text(path, "".join([*header, *lines]))
+
+
+def harmless_substitution(
+    codes: np.ndarray, planted: np.ndarray, start: int, rng: np.random.Generator
+) -> tuple[int, int]:
+    """A place near `start` and a base there that touches no planted site and makes no match of a motif."""
+    widest = max(map(len, MOTIFS))
+    while True:
+        place = start + int(rng.integers(*VARIANT_DISTANCE)) * int(rng.choice([-1, 1]))
+        base = int((codes[place] + rng.integers(1, 4)) % 4)
+        window = codes[place - widest + 1 : place + widest].copy()
+        before = sum(1 for motif in MOTIFS for _ in find_sites(window, motif))
+        window[widest - 1] = base
+        after = sum(1 for motif in MOTIFS for _ in find_sites(window, motif))
+        if not planted[place] and before == after:
+            return place, base
 
 
 def write_dense_bigwig(path: Path, layout: Layout, values: np.ndarray) -> None:

@@ -89,7 +89,7 @@ def test_same_seed_gives_the_same_bytes_and_another_seed_does_not(tmp_path):
     for name, seed in (("a", 5), ("b", 5), ("c", 6)):
         script.simulate(tmp_path / name, "ATAC", seed=seed, scale=0.02)
     files = sorted(path.relative_to(tmp_path / "a") for path in (tmp_path / "a").rglob("*.*"))
-    assert len(files) == 8
+    assert len(files) == 9
     for file in files:
         assert content(tmp_path / "a" / file) == content(tmp_path / "b" / file), file
     assert (tmp_path / "a/fragments.tsv.gz").read_bytes() != (tmp_path / "c/fragments.tsv.gz").read_bytes()
@@ -255,3 +255,37 @@ def test_wrong_options_exit_with_2(tmp_path, capsys, options, message):
         script.main(["--output", str(tmp_path), *options])
     assert caught.value.code == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.fixture
+def variants(demo):
+    lines = (demo.folder / "truth" / "variants.vcf").read_text().splitlines()
+    rows = [line.split("\t") for line in lines if not line.startswith("#")]
+    return [(name, int(pos) - 1, ref, alt, info) for name, pos, _, ref, alt, _, _, info in rows]
+
+
+class TestVariants:
+    """truth/variants.vcf: substitutions that break a planted site, and as many beside that break and make none."""
+
+    def test_the_reference_allele_is_the_genome(self, demo, variants):
+        assert len(variants) > 20
+        for name, place, ref, alt, _ in variants:
+            assert demo.text[name][place].upper() == ref != alt
+
+    def test_those_that_break_lie_in_a_site_of_their_motif_and_no_other_touches_one(self, demo, variants):
+        effects = [info.split(";")[0] for *_, info in variants]
+        assert effects.count("EFFECT=breaks") == effects.count("EFFECT=none")
+        for name, place, _, _, info in variants:
+            touched = [row[3] for row in demo.sites if row[0] == name and int(row[1]) <= place < int(row[2])]
+            motif = info.split("MOTIF=")[1]
+            assert (motif in touched) if info.startswith("EFFECT=breaks") else not touched
+
+    def test_a_broken_site_matches_its_motif_no_more(self, demo, variants):
+        motifs = {motif.name: motif for motif in script.MOTIFS}
+        for name, place, _, alt, info in variants:
+            motif = motifs[info.split("MOTIF=")[1]]
+            near = demo.codes[name][place - len(motif) + 1 : place + len(motif)].copy()
+            before = len(list(script.find_sites(near, motif)))
+            near[len(motif) - 1] = "ACGT".index(alt)
+            after = len(list(script.find_sites(near, motif)))
+            assert after < before if info.startswith("EFFECT=breaks") else after == before

@@ -11,6 +11,7 @@ rule demo_data:
         bias="demo/data/{assay}/truth/bias.bw",
         sites="demo/data/{assay}/truth/sites.bed",
         regions="demo/data/{assay}/truth/regions.bed",
+        variants="demo/data/{assay}/truth/variants.vcf",
     log:
         "<logs>/demo_data/{assay}.log",
     benchmark:

@@ -61,6 +61,8 @@ REQUIRED = {
     "metrics": ("counts_metrics", "profile_metrics"),
     "footprints": ("motifs[].name", "motifs[].corrected.profile", "bias_response"),
     "recovery": ("motifs[].name",),
+    "contributions": ("regions", "heads"),
+    "motifs": ("head", "view", "regions", "patterns"),
 }
 
 # Rules that make these pages: their times are of an earlier page, so they would change each one.
@@ -131,13 +133,14 @@ class FoldResult:
 
 @dataclass(frozen=True)
 class Sample:
-    """One sample's records, its folds, and the track files that exist by way of combining."""
+    """One sample's records, its folds, the track files that exist by way of combining, and the motifs of all folds."""
 
     name: str
     signal: Record
     peaks: Record
     folds: tuple[FoldResult, ...]
     tracks: Mapping[str, tuple[str, ...]]
+    motifs: tuple[Record, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -164,7 +167,7 @@ class _Reader:
     messages: list[Message] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
 
-    def optional(self, name: str, kind: str, *, sample: str, fold: int) -> Record | None:
+    def optional(self, name: str, kind: str, *, sample: str, fold: int | None) -> Record | None:
         """Read a record as `record` does, or note that it is not there."""
         if (self.results / name).exists():
             return self.record(name, kind, sample=sample, fold=fold)
@@ -307,7 +310,20 @@ def _sample(reader: _Reader, name: str, folds: Sequence[int], stage: Stage) -> S
                 tracks[combine] = files
             else:
                 reader.left_out.append(f"{name}/tracks/{combine}")
-    return Sample(name=name, signal=signal, peaks=peaks, folds=results, tracks=tracks)
+    motifs = tuple(_motifs(reader, name)) if stage == "all" else ()
+    return Sample(name=name, signal=signal, peaks=peaks, folds=results, tracks=tracks, motifs=motifs)
+
+
+def _motifs(reader: _Reader, sample: str) -> Iterator[Record]:
+    """The motifs of the mean over folds; how well contributions add up is among the checks."""
+    for view in ("corrected", "bias"):
+        here = f"{sample}/mean"
+        reader.optional(f"{here}/contributions/{view}/contributions.json", "contributions", sample=sample, fold=None)
+        for head in ("profile", "counts"):
+            name = f"{here}/motifs/{view}/{head}/motifs.json"
+            record = reader.optional(name, "motifs", sample=sample, fold=None)
+            if record is not None:
+                yield record
 
 
 def _fold(reader: _Reader, sample: str, number: int, stage: Stage) -> FoldResult:

@@ -42,19 +42,23 @@ def information(frequencies: Sequence[Sequence[float]], background: Sequence[flo
     return p * np.maximum(np.nansum(bits, axis=1, keepdims=True), 0.0)
 
 
-def logo_svg(heights: np.ndarray, *, start: int, identity: str, x: str, y: str, title: str) -> Markup:
+def logo_svg(
+    heights: np.ndarray, *, start: int, identity: str, x: str, y: str, title: str, mark: bool = True
+) -> Markup:
     """Draw letters of the given heights as one SVG element that takes the page's text colour.
 
     Parameters
     ----------
     heights
-        (width, 4) letter heights, A C G T.
+        (width, 4) letter heights, A C G T; negative ones hang below the axis.
     start
         Position of the first column on the x axis.
     identity
         A short word, unlike any other logo's, so that the SVGs' internal names never clash on one page.
     x, y, title
         Axis labels, and the text that a screen reader says.
+    mark
+        Whether position 0 is marked.
     """
     frame = pd.DataFrame(heights, columns=list("ACGT"), index=np.arange(start, start + len(heights)))
     # A figure of its own, never pyplot's: nothing global is touched or left open.
@@ -62,10 +66,12 @@ def logo_svg(heights: np.ndarray, *, start: int, identity: str, x: str, y: str, 
         figure = Figure(figsize=(7.2, 1.9), layout="constrained")
         axes = figure.subplots()
         logomaker.Logo(frame, ax=axes, color_scheme=BASES, show_spines=False)
-        axes.axvspan(-0.5, 0.5, color="#808080", alpha=0.18, linewidth=0)
+        if mark:
+            axes.axvspan(-0.5, 0.5, color="#808080", alpha=0.18, linewidth=0)
         axes.spines[["left", "bottom"]].set_visible(True)
         axes.set_xticks(frame.index[frame.index % 4 == 0])
-        axes.set_ylim(0, max(float(heights.sum(axis=1).max()) * 1.05, 0.01))
+        highest, lowest = heights.clip(min=0).sum(axis=1).max(), heights.clip(max=0).sum(axis=1).min()
+        axes.set_ylim(1.05 * float(lowest), max(1.05 * float(highest), 0.01 if lowest == 0 else 0.0))
         axes.set_xlabel(x)
         axes.set_ylabel(y)
         buffer = io.StringIO()
@@ -79,6 +85,8 @@ def _inline(document: str, title: str) -> Markup:
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r'(<svg\b[^>]*?) width="[^"]*"', r"\1", svg, count=1)
     svg = re.sub(r'(<svg\b[^>]*?) height="[^"]*"', r"\1", svg, count=1)
+    # Names that nothing refers to are the same in each drawing, and a page may have an id only once.
+    svg = re.sub(r' id="([^"]*)"', lambda match: match[0] if f"#{match[1]}" in svg else "", svg)
     svg = re.sub(r"#000000|#000\b", "currentColor", svg)
     # Text has no fill of its own in matplotlib's SVG.
     label = Markup('<svg class="logo" role="img" aria-label="{}" fill="currentColor"').format(title)

@@ -11,6 +11,7 @@ from bpflow.report.collect import FoldResult, Record, Run, Sample
 from bpflow.report.fold import Limits, fold_section, over_folds
 from bpflow.report.format import ABSENT, number, percent, plain, signed
 from bpflow.report.logos import information, logo_svg
+from bpflow.report.motifs import motif_section
 from bpflow.report.summary import worst
 
 __all__ = ["genome_section", "sample_section"]
@@ -109,6 +110,8 @@ def sample_section(run: Run, sample: Sample, index: int, limits: Limits) -> Sect
             section.children.append(fold_section(fold, here, checks, limits, folded=position > 0))
         if len(sample.folds) > 1:
             section.children.append(over_folds(sample.folds, here))
+        if sample.motifs:
+            section.children.append(motif_section(sample.motifs, here))
         if sample.tracks:
             section.children.append(Section(f"{here}-tracks", "Tracks", _tracks(sample)))
     return section

@@ -15,7 +15,7 @@ __all__ = ["existing_path", "made_by_demo"]
 #: Files that the workflow's rule ``demo_data`` makes, so that they need not exist when a run is planned.
 DEMO_FILES = re.compile(
     r"demo/data/(ATAC|DNASE)/(genome\.fa\.gz|fragments\.tsv\.gz|blacklist\.bed"
-    r"|truth/(truth\.json|accessibility\.bw|bias\.bw|sites\.bed|regions\.bed))"
+    r"|truth/(truth\.json|accessibility\.bw|bias\.bw|sites\.bed|regions\.bed|variants\.vcf))"
 )
 
 

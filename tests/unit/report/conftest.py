@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+HEADS = ("counts", "profile")
 CHROMOSOMES = {"chrI": 230_218, "chrII": 813_184, "chrIV": 1_531_933, "chrV": 576_874, "chrM": 85_779}
 MOTIFS = {"ABF1": "ATCACTATATACGA", "REB1": "TTACCCGGC", "RAP1": "TGTATGGGTG", "GCN4": "ATGACTCAT"}
 PROBES = {f"tn5_{index}": sequence for index, sequence in enumerate(("GCACAGTACAGAGCTG", "CCTCTACACTGTGCAGAA"), 1)}
@@ -63,6 +64,7 @@ def build(
                     _model(tree, sample, fold, model, regions, rng)
                 _questions(tree, sample, fold, rng)
         if stage == "all":
+            _motifs(tree, sample)
             for combine in ("crossfit", "mean"):
                 for name in ("observed", "with_bias", "bias", "corrected"):
                     path = root / sample / "tracks" / combine / f"{name}.bw"
@@ -408,3 +410,57 @@ def _questions(tree: Tree, sample: str, fold: int, rng: np.random.Generator) -> 
         bias={"regions": 912, "r": 0.9345},
         verdicts=[_verdict("planted motif effects recovered", 0.971, "good", "r above 0.9", "bpflow simulation", "")],
     )  # fmt: skip
+
+
+def _motifs(tree: Tree, sample: str) -> None:
+    """Two motifs of the corrected parts, one of which is negative and unnamed; one of the bias model's profile."""
+    for view in ("corrected", "bias"):
+        heads = {head: {"largest_gap": 2e-6, "typical_difference": 1.2, "relative_gap": 1.7e-6} for head in HEADS}
+        tree.write(
+            f"{sample}/mean/contributions/{view}/contributions.json",
+            "contributions",
+            regions=3456,
+            references=20,
+            view=view,
+            heads=heads,
+            verdicts=[
+                _verdict(
+                    f"Contributions to {head} of the {view} part add up", 1.7e-6, "good", "below 1 %", "bpflow", ""
+                )
+                for head in heads
+            ],
+        )
+        for head in heads:
+            patterns = [
+                _pattern("pos_patterns.pattern_0", "Reb1" if view == "corrected" else "Tn5", "TTACCCG", 321, 0.001),
+                _pattern("neg_patterns.pattern_0", "CCAAT", "CCAAT", 23, None),
+            ]
+            tree.write(
+                f"{sample}/mean/motifs/{view}/{head}/motifs.json",
+                "motifs",
+                head=head,
+                view=view,
+                regions=3456,
+                window=500,
+                database=141,
+                patterns=[] if (view, head) == ("bias", "counts") else patterns,
+                verdicts=[_verdict(f"Motifs of the {view} {head}", 0.0, "good", "none", "bpflow", "As hoped.")],
+            )
+
+
+def _pattern(name: str, label: str, consensus: str, seqlets: int, q: float | None) -> dict[str, Any]:
+    frequencies = np.full((len(consensus), 4), 0.02)
+    frequencies[np.arange(len(consensus)), ["ACGT".index(base) for base in consensus]] = 0.94
+    sign = -1 if name.startswith("neg") else 1
+    return {
+        "pattern": name,
+        "label": label,
+        "consensus": consensus,
+        "seqlets": seqlets,
+        "instances": 2 * seqlets,
+        "match_1": label if q else "",
+        "p_1": q and q / 50,
+        "q_1": q,
+        "frequencies": frequencies.tolist(),
+        "contributions": (sign * 0.1 * (frequencies > 0.5)).tolist(),
+    }

@@ -149,7 +149,7 @@ def test_verdicts_are_told_by_word_with_number_threshold_source_and_advice(page)
     assert rows[1][3] == "! check 0.451"
     assert any(row[2] == "✓ good 0/0 estimated, vote clear for 0/0" for row in rows)
     assert "Do not rely on this run" in page.words()
-    assert "13 checks: 1 fail, 1 check, 11 good." in page.words()
+    assert "21 checks: 1 fail, 1 check, 19 good." in page.words()
     assert "12 % of the reads are duplicates" in page.words()
 
 
@@ -173,6 +173,8 @@ def test_run_without_any_verdict_is_not_called_good(make_tree):
     tree.change("yeast_wt/signal/signal.json", lambda record: record.update(files=[], given=True, path="x.bw"))
     for name in ("bias_metrics", "chrombpnet_metrics", "footprints", "recovery"):
         tree.change(f"yeast_wt/fold_0/evaluation/{name}.json", lambda record: record.pop("verdicts"))
+    for path in (tree.root / "yeast_wt/mean").rglob("*.json"):
+        tree.change(str(path.relative_to(tree.root)), lambda record: record.pop("verdicts"))
     words = Page(make(tree)).words()
     assert "Nothing has been checked yet." in words
     assert "You can trust" not in words
@@ -351,3 +353,12 @@ def test_default_title_names_the_samples(make_tree, tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(["report", *arguments, "--output", str(output), "--config", str(tmp_path / "no.json")])
     assert "no.json: no such file" in capsys.readouterr().err
+
+
+def test_motifs_are_shown_with_their_names_and_logos(page):
+    rows = page.tables["Motifs of the corrected profile: central 500 bp of 3,456 regions"]
+    assert rows[1][:6] == ["Reb1", "TTACCCG", "raises", "321", "642", "Reb1 (0.00100)"]
+    assert rows[2][:6] == ["CCAAT", "CCAAT", "lowers", "23", "46", "—"]
+    labels = [attributes.get("aria-label", "") for tag, attributes in page.elements if tag == "svg"]
+    assert "Contributions of the motif Reb1, TTACCCG" in labels
+    assert "No motif recurs often enough in 3,456 regions." in page.text
