@@ -37,7 +37,8 @@ rule all:
         "<results>/qc.html",
         "<results>/report.html",
         track_files(),
-        mean_files(),
+        mean_footprints(),
+        mutagenesis_files(),
         official_files(),
 
 

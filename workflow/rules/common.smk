@@ -214,8 +214,12 @@ def track_files():
     )
 
 
-def mean_files():
-    """What all folds say together: their mean footprints where there are several, and mutagenesis where it is asked for."""
+def mean_footprints():
+    """Footprints averaged over folds, where there are several."""
     files = ["footprints.h5", "footprints.json"] if len(FOLDS) > 1 else []
-    files += ["mutagenesis.h5"] if CONFIG["mutagenesis"]["regions"] else []
     return collect("<results>/{sample}/mean/{file}", sample=SAMPLES, file=files)
+
+
+def mutagenesis_files():
+    """Effects of substitutions, where the configuration names regions."""
+    return collect("<results>/{sample}/mean/mutagenesis.h5", sample=SAMPLES if CONFIG["mutagenesis"]["regions"] else [])

@@ -131,13 +131,14 @@ class FoldResult:
 
 @dataclass(frozen=True)
 class Sample:
-    """One sample's records, its folds, and the track files that exist by way of combining."""
+    """One sample's records, its folds, their mean footprints, and the track files that exist by way of combining."""
 
     name: str
     signal: Record
     peaks: Record
     folds: tuple[FoldResult, ...]
     tracks: Mapping[str, tuple[str, ...]]
+    footprints: Record | None = None
 
 
 @dataclass(frozen=True)
@@ -164,7 +165,7 @@ class _Reader:
     messages: list[Message] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
 
-    def optional(self, name: str, kind: str, *, sample: str, fold: int) -> Record | None:
+    def optional(self, name: str, kind: str, *, sample: str, fold: int | None = None) -> Record | None:
         """Read a record as `record` does, or note that it is not there."""
         if (self.results / name).exists():
             return self.record(name, kind, sample=sample, fold=fold)
@@ -298,8 +299,10 @@ def _sample(reader: _Reader, name: str, folds: Sequence[int], stage: Stage) -> S
     if not signal.get("verdicts"):
         reader.checks.extend(_shift_checks(signal, name))
     results = tuple(_fold(reader, name, fold, stage) for fold in folds)
-    tracks = {}
+    tracks, footprints = {}, None
     if stage == "all":
+        if len(folds) > 1:
+            footprints = reader.optional(f"{name}/mean/footprints.json", "footprints", sample=name)
         for combine in ("crossfit", "mean"):
             folder = reader.results / name / "tracks" / combine
             files = tuple(sorted(path.name for path in folder.glob("*.bw"))) if folder.is_dir() else ()
@@ -307,7 +310,7 @@ def _sample(reader: _Reader, name: str, folds: Sequence[int], stage: Stage) -> S
                 tracks[combine] = files
             else:
                 reader.left_out.append(f"{name}/tracks/{combine}")
-    return Sample(name=name, signal=signal, peaks=peaks, folds=results, tracks=tracks)
+    return Sample(name=name, signal=signal, peaks=peaks, folds=results, tracks=tracks, footprints=footprints)
 
 
 def _fold(reader: _Reader, sample: str, number: int, stage: Stage) -> FoldResult:

@@ -62,6 +62,8 @@ def build(
                 for model in ("bias", "chrombpnet"):
                     _model(tree, sample, fold, model, regions, rng)
                 _questions(tree, sample, fold, rng)
+        if stage == "all" and len(folds) > 1:
+            _mean_footprints(tree, sample, folds)
         if stage == "all":
             for combine in ("crossfit", "mean"):
                 for name in ("observed", "with_bias", "bias", "corrected"):
@@ -342,6 +344,12 @@ def _model(tree: Tree, sample: str, fold: int, model: str, rows: int, rng: np.ra
         examples=examples,
         verdicts=verdicts,
     )
+
+
+def _mean_footprints(tree: Tree, sample: str, folds: Sequence[int]) -> None:
+    record = json.loads((tree.root / f"{sample}/fold_{folds[0]}/evaluation/footprints.json").read_text())
+    verdicts = [{**item, "name": "mean response to bias probes"} for item in record["verdicts"]]
+    tree.write(f"{sample}/mean/footprints.json", **{**record, "models": len(folds), "verdicts": verdicts})
 
 
 def _questions(tree: Tree, sample: str, fold: int, rng: np.random.Generator) -> None:
