@@ -287,6 +287,7 @@ def footprint_blocks(record: Record) -> list[Block]:
                 number(corrected.get("max")),
                 number(corrected.get("max_centre")),
                 number(biased.get("max")),
+                number(corrected.get("depth")),
                 signed(corrected.get("log2_fold_counts")),
                 signed(biased.get("log2_fold_counts")),
             )
@@ -297,10 +298,12 @@ def footprint_blocks(record: Record) -> list[Block]:
             {
                 "motif": "t", "sequence": "t", "kind": "t",
                 "corrected: max": "n", "corrected: max near the centre": "n",
-                "with bias: max": "n", "corrected: log2 fold counts": "n", "with bias: log2 fold counts": "n",
+                "with bias: max": "n", "corrected: depth": "n",
+                "corrected: log2 fold counts": "n", "with bias: log2 fold counts": "n",
             },
             rows,
             note="Max: the largest share of the output window's insertions at one base. "
+            "Depth: how much fewer insertions a base of the motif has than one of the 25 on either side, as a share. "
             "Log2 fold counts: against the same backgrounds without the motif.",
         )
     )  # fmt: skip

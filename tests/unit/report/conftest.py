@@ -374,6 +374,7 @@ def _questions(tree: Tree, sample: str, fold: int, rng: np.random.Generator) -> 
         return {
             "max": float(profile.max()),
             "max_centre": float(profile[60:140].max()),
+            "depth": 0.25,
             "log2_fold_counts": dip * 900,
             "profile": profile.tolist(),
         }
