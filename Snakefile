@@ -37,8 +37,7 @@ rule all:
         "<results>/qc.html",
         "<results>/report.html",
         track_files(),
-        mean_footprints(),
-        mutagenesis_files(),
+        mean_files(),
         official_files(),
 
 

@@ -204,6 +204,11 @@ def official_files():
     ]
 
 
+def mean_footprints():
+    """Footprints averaged over folds, where there are several; the report shows them."""
+    return collect("<results>/{sample}/mean/footprints.json", sample=SAMPLES if len(FOLDS) > 1 else [])
+
+
 def track_files():
     """Tracks over the peaks of each sample."""
     return collect(
@@ -214,12 +219,8 @@ def track_files():
     )
 
 
-def mean_footprints():
-    """Footprints averaged over folds, where there are several."""
+def mean_files():
+    """What all folds say together: their mean footprints where there are several, and mutagenesis where it is asked for."""
     files = ["footprints.h5", "footprints.json"] if len(FOLDS) > 1 else []
+    files += ["mutagenesis.h5"] if CONFIG["mutagenesis"]["regions"] else []
     return collect("<results>/{sample}/mean/{file}", sample=SAMPLES, file=files)
-
-
-def mutagenesis_files():
-    """Effects of substitutions, where the configuration names regions."""
-    return collect("<results>/{sample}/mean/mutagenesis.h5", sample=SAMPLES if CONFIG["mutagenesis"]["regions"] else [])
