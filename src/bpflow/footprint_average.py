@@ -13,6 +13,9 @@ from bpflow.footprints import REPORTED, Effect, Footprint
 
 __all__ = ["average", "average_report"]
 
+# So that the summary of a run tells it from the verdicts on the folds.
+MEAN_RESPONSE = "Response of the corrected models' mean profile to bias probes"
+
 
 def average(models: Sequence[Sequence[Footprint]], *, names: Sequence[str]) -> tuple[list[Footprint], list[Footprint]]:
     """Mean and standard deviation over models of each footprint's profile and counts.
@@ -64,6 +67,8 @@ def average_report(
     record = report(mean, backgrounds=sum(backgrounds))
     single = [report(list(footprints), backgrounds=1) for footprints in models]
     record["models"] = len(models)
+    for item in record["verdicts"]:
+        item["name"] = MEAN_RESPONSE
     responses = [one["bias_response"]["corrected"] for one in single]
     record["bias_response"]["standard_deviation"] = _deviation(responses)
     for place, motif in enumerate(record["motifs"]):

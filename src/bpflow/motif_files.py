@@ -245,7 +245,8 @@ def _jaspar_columns(lines: Lines, number: int, name: str, path: str | os.PathLik
             )
     table = np.array(counts).T
     totals = table.sum(axis=1)
-    wrong = (np.abs(totals - 1) > SUM_TOLERANCE) if table.max() <= 1 else totals == 0
+    are_frequencies = table.max() <= 1 and (table % 1).any()
+    wrong = np.abs(totals - 1) > SUM_TOLERANCE if are_frequencies else totals == 0
     if wrong.any():
         place = int(wrong.argmax())
         raise InputError(

@@ -63,6 +63,7 @@ def test_the_mean_is_judged_as_a_single_model_is():
     largest = mean[1].effects["corrected"].profile.max()
     assert record["verdicts"][0]["value"] == pytest.approx(largest, rel=1e-5)
     assert record["verdicts"][0]["verdict"] == "check"
+    assert record["verdicts"][0]["name"] != report(bad, backgrounds=4)["verdicts"][0]["name"]
     response = record["bias_response"]
     assert response["verdict"] == "uncorrected"
     single = [report(model, backgrounds=4)["bias_response"]["corrected"] for model in models]

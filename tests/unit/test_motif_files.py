@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bpflow.errors import InputError
@@ -156,6 +156,19 @@ def test_what_is_written_is_read_again(matrices):
     for one, other in zip(motifs, again, strict=True):
         np.testing.assert_allclose(other.frequencies, one.frequencies, atol=5e-6)
         np.testing.assert_allclose(other.frequencies.sum(axis=1), 1)
+
+
+@given(st.lists(rows, min_size=1, max_size=12), st.booleans())
+@example([[1, 1, 0, 0]], False)
+def test_counts_of_jaspar_become_frequencies(table, labelled):
+    counts = np.array(table)
+    lines = [
+        f"{base} [ {' '.join(map(str, column))} ]" if labelled else "\t".join(map(str, column))
+        for base, column in zip("ACGT", counts.T, strict=True)
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        (motif,) = read_motif_file(write(Path(folder), "\n".join([">MA1.1 one", *lines])))
+    np.testing.assert_allclose(motif.frequencies, counts / counts.sum(axis=1, keepdims=True))
 
 
 @given(st.text(st.sampled_from("ACGT"), min_size=1, max_size=30))

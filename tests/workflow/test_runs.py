@@ -284,6 +284,38 @@ def test_samples_of_every_kind_in_one_run(tmp_path, small_data):
     assert all(f"{sample}" in page for sample in ("from_bam", "shifted", "given"))
 
 
+def test_two_folds_are_averaged_and_chosen_regions_mutated(tmp_path, small_data):
+    regions = tmp_path / "regions.bed"
+    with pysam.FastxFile(str(small_data / "genome.fa.gz")) as records:
+        names = [record.name for record in records][:2]
+    regions.write_text("".join(f"{name}\t5000\t5100\n" for name in names))
+    changes = {
+        **QUICK,
+        "data": str(small_data),
+        "folds": {"n": 3, "run": [0, 1]},
+        "footprints": {"backgrounds": 4, "tf_motifs": "vertebrate"},
+        "mutagenesis": {"regions": str(regions), "width": 5},
+        "truth": None,
+        "official_h5": False,
+    }
+    run = Run(tmp_path, "config/demo/config.yaml", changes)
+    run.snakemake()
+    folds = [json.loads(run.sample(f"fold_{fold}/evaluation/footprints.json").read_text()) for fold in (0, 1)]
+    mean = json.loads(run.sample("mean/footprints.json").read_text())
+    assert mean["models"] == 2
+    assert mean["backgrounds"] == sum(fold["backgrounds"] for fold in folds)
+    assert [motif["name"] for motif in mean["motifs"]] == [motif["name"] for motif in folds[0]["motifs"]]
+    assert {"tn5_1", "CTCF", "AP1"} <= {motif["name"] for motif in mean["motifs"]}
+    profiles = [np.array(record["motifs"][0]["with_bias"]["profile"]) for record in (*folds, mean)]
+    np.testing.assert_allclose(profiles[2], (profiles[0] + profiles[1]) / 2, rtol=1e-5)
+    with h5py.File(run.sample("mean/mutagenesis.h5")) as handle:
+        assert handle["coords/coords_chrom"].asstr()[:].tolist() == names
+        assert handle["log2_fold_counts"].shape == (2, 4, 5)
+        assert (handle["jsd"][:] > 0).sum() == 2 * 3 * 5
+        assert handle.attrs["models"] == 2
+    assert "Marginal footprints, mean of 2 folds" in (run.results / "report.html").read_text(encoding="utf-8")
+
+
 def kill_once(run: Run, is_time: Callable[[], bool], *targets: str) -> None:
     """Start a run and take it down all at once when it is time, as a lost machine would."""
     process = subprocess.Popen(

@@ -212,6 +212,11 @@ def official_files():
     ]
 
 
+def mean_footprints():
+    """Footprints averaged over folds, where there are several; the report shows them."""
+    return collect("<results>/{sample}/mean/footprints.json", sample=SAMPLES if len(FOLDS) > 1 else [])
+
+
 def track_files():
     """Tracks over the peaks of each sample."""
     return collect(

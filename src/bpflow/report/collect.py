@@ -133,13 +133,14 @@ class FoldResult:
 
 @dataclass(frozen=True)
 class Sample:
-    """One sample's records, its folds, the track files that exist by way of combining, and the motifs of all folds."""
+    """One sample's records, its folds, the tracks that exist by way of combining, and what all folds say together."""
 
     name: str
     signal: Record
     peaks: Record
     folds: tuple[FoldResult, ...]
     tracks: Mapping[str, tuple[str, ...]]
+    footprints: Record | None = None
     motifs: tuple[Record, ...] = ()
 
 
@@ -167,7 +168,7 @@ class _Reader:
     messages: list[Message] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
 
-    def optional(self, name: str, kind: str, *, sample: str, fold: int | None) -> Record | None:
+    def optional(self, name: str, kind: str, *, sample: str, fold: int | None = None) -> Record | None:
         """Read a record as `record` does, or note that it is not there."""
         if (self.results / name).exists():
             return self.record(name, kind, sample=sample, fold=fold)
@@ -301,8 +302,10 @@ def _sample(reader: _Reader, name: str, folds: Sequence[int], stage: Stage) -> S
     if not signal.get("verdicts"):
         reader.checks.extend(_shift_checks(signal, name))
     results = tuple(_fold(reader, name, fold, stage) for fold in folds)
-    tracks = {}
+    tracks, footprints = {}, None
     if stage == "all":
+        if len(folds) > 1:
+            footprints = reader.optional(f"{name}/mean/footprints.json", "footprints", sample=name)
         for combine in ("crossfit", "mean"):
             folder = reader.results / name / "tracks" / combine
             files = tuple(sorted(path.name for path in folder.glob("*.bw"))) if folder.is_dir() else ()
@@ -311,17 +314,19 @@ def _sample(reader: _Reader, name: str, folds: Sequence[int], stage: Stage) -> S
             else:
                 reader.left_out.append(f"{name}/tracks/{combine}")
     motifs = tuple(_motifs(reader, name)) if stage == "all" else ()
-    return Sample(name=name, signal=signal, peaks=peaks, folds=results, tracks=tracks, motifs=motifs)
+    return Sample(
+        name=name, signal=signal, peaks=peaks, folds=results, tracks=tracks, footprints=footprints, motifs=motifs
+    )
 
 
 def _motifs(reader: _Reader, sample: str) -> Iterator[Record]:
     """The motifs of the mean over folds; how well contributions add up is among the checks."""
     for view in ("corrected", "bias"):
         here = f"{sample}/mean"
-        reader.optional(f"{here}/contributions/{view}/contributions.json", "contributions", sample=sample, fold=None)
+        reader.optional(f"{here}/contributions/{view}/contributions.json", "contributions", sample=sample)
         for head in ("profile", "counts"):
             name = f"{here}/motifs/{view}/{head}/motifs.json"
-            record = reader.optional(name, "motifs", sample=sample, fold=None)
+            record = reader.optional(name, "motifs", sample=sample)
             if record is not None:
                 yield record
 

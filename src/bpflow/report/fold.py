@@ -12,7 +12,7 @@ from bpflow.report.collect import Check, FoldResult, ModelResult, Record
 from bpflow.report.format import duration, number, plain, signed
 from bpflow.report.summary import worst
 
-__all__ = ["GROUPS", "Limits", "fold_section", "over_folds"]
+__all__ = ["GROUPS", "Limits", "fold_section", "footprint_blocks", "over_folds"]
 
 GROUPS = {"peaks": "peaks", "nonpeaks": "non-peaks", "peaks_and_nonpeaks": "both"}
 MODELS = {"bias": "Bias model", "chrombpnet": "ChromBPNet"}
@@ -44,7 +44,7 @@ def fold_section(fold: FoldResult, parent: str, checks: Sequence[Check], limits:
         blocks = [_examples(fold.chrombpnet.metrics["examples"], limits.examples)]
         section.children.append(Section(f"{here}-profiles", "Profile examples", blocks))
     if fold.footprints:
-        section.children.append(Section(f"{here}-footprints", "Marginal footprints", _footprints(fold.footprints)))
+        section.children.append(Section(f"{here}-footprints", "Marginal footprints", footprint_blocks(fold.footprints)))
     if fold.recovery:
         section.children.append(Section(f"{here}-truth", "Planted truth", _recovery(fold.recovery)))
     return section
@@ -259,7 +259,8 @@ def _examples(examples: Sequence[Record], most: int) -> Figures:
     )
 
 
-def _footprints(record: Record) -> list[Block]:
+def footprint_blocks(record: Record) -> list[Block]:
+    """Responses and profiles of one model, or of the mean over folds."""
     response = record["bias_response"]
     blocks: list[Block] = [
         Facts(
@@ -286,6 +287,7 @@ def _footprints(record: Record) -> list[Block]:
                 number(corrected.get("max")),
                 number(corrected.get("max_centre")),
                 number(biased.get("max")),
+                number(corrected.get("depth")),
                 signed(corrected.get("log2_fold_counts")),
                 signed(biased.get("log2_fold_counts")),
             )
@@ -296,10 +298,12 @@ def _footprints(record: Record) -> list[Block]:
             {
                 "motif": "t", "sequence": "t", "kind": "t",
                 "corrected: max": "n", "corrected: max near the centre": "n",
-                "with bias: max": "n", "corrected: log2 fold counts": "n", "with bias: log2 fold counts": "n",
+                "with bias: max": "n", "corrected: depth": "n",
+                "corrected: log2 fold counts": "n", "with bias: log2 fold counts": "n",
             },
             rows,
             note="Max: the largest share of the output window's insertions at one base. "
+            "Depth: how much fewer insertions a base of the motif has than one of the 25 on either side, as a share. "
             "Log2 fold counts: against the same backgrounds without the motif.",
         )
     )  # fmt: skip

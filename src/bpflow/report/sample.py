@@ -8,7 +8,7 @@ from pathlib import Path
 from bpflow.report import figures
 from bpflow.report.blocks import Badge, Block, Facts, Figures, Legend, Panel, Prose, Section, anchor, table
 from bpflow.report.collect import FoldResult, Record, Run, Sample
-from bpflow.report.fold import Limits, fold_section, over_folds
+from bpflow.report.fold import Limits, fold_section, footprint_blocks, over_folds
 from bpflow.report.format import ABSENT, number, percent, plain, signed
 from bpflow.report.logos import information, logo_svg
 from bpflow.report.motifs import motif_section
@@ -110,6 +110,10 @@ def sample_section(run: Run, sample: Sample, index: int, limits: Limits) -> Sect
             section.children.append(fold_section(fold, here, checks, limits, folded=position > 0))
         if len(sample.folds) > 1:
             section.children.append(over_folds(sample.folds, here))
+        if sample.footprints:
+            title = f"Marginal footprints, mean of {number(sample.footprints.get('models'))} folds"
+            blocks = footprint_blocks(sample.footprints)
+            section.children.append(Section(f"{here}-mean-footprints", title, blocks, folded=True))
         if sample.motifs:
             section.children.append(motif_section(sample.motifs, here))
         if sample.tracks:

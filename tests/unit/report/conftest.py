@@ -63,6 +63,8 @@ def build(
                 for model in ("bias", "chrombpnet"):
                     _model(tree, sample, fold, model, regions, rng)
                 _questions(tree, sample, fold, rng)
+        if stage == "all" and len(folds) > 1:
+            _mean_footprints(tree, sample, folds)
         if stage == "all":
             _motifs(tree, sample)
             for combine in ("crossfit", "mean"):
@@ -346,6 +348,12 @@ def _model(tree: Tree, sample: str, fold: int, model: str, rows: int, rng: np.ra
     )
 
 
+def _mean_footprints(tree: Tree, sample: str, folds: Sequence[int]) -> None:
+    record = json.loads((tree.root / f"{sample}/fold_{folds[0]}/evaluation/footprints.json").read_text())
+    verdicts = [{**item, "name": "mean response to bias probes"} for item in record["verdicts"]]
+    tree.write(f"{sample}/mean/footprints.json", **{**record, "models": len(folds), "verdicts": verdicts})
+
+
 def _questions(tree: Tree, sample: str, fold: int, rng: np.random.Generator) -> None:
     here = f"{sample}/fold_{fold}"
     tree.write(
@@ -368,6 +376,7 @@ def _questions(tree: Tree, sample: str, fold: int, rng: np.random.Generator) -> 
         return {
             "max": float(profile.max()),
             "max_centre": float(profile[60:140].max()),
+            "depth": 0.25,
             "log2_fold_counts": dip * 900,
             "profile": profile.tolist(),
         }

@@ -25,6 +25,18 @@ def test_only_asked_folds_and_samples_are_shown(make_tree):
     assert {entry.job for entry in run.benchmarks} == {"a", "a.fold_0"}
 
 
+def test_mean_footprints_are_of_several_folds(make_tree):
+    tree = make_tree(folds=[0, 1])
+    run = collect(tree.root, samples=["yeast_wt"], folds=[0, 1])
+    assert run.samples[0].footprints["models"] == 2
+    assert [check.name for check in run.checks if check.fold is None].count("mean response to bias probes") == 1
+    assert collect(tree.root, samples=["yeast_wt"], folds=[0]).samples[0].footprints is None
+    (tree.root / "yeast_wt/mean/footprints.json").unlink()
+    run = collect(tree.root, samples=["yeast_wt"], folds=[0, 1])
+    assert run.samples[0].footprints is None
+    assert run.left_out == ("yeast_wt/mean/footprints.json",)
+
+
 def test_missing_optional_file_is_left_out_and_said(make_tree):
     tree = make_tree()
     (tree.root / "yeast_wt/fold_0/evaluation/recovery.json").unlink()

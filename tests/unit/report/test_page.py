@@ -149,7 +149,7 @@ def test_verdicts_are_told_by_word_with_number_threshold_source_and_advice(page)
     assert rows[1][3] == "! check 0.451"
     assert any(row[2] == "✓ good 0/0 estimated, vote clear for 0/0" for row in rows)
     assert "Do not rely on this run" in page.words()
-    assert "21 checks: 1 fail, 1 check, 19 good." in page.words()
+    assert "22 checks: 1 fail, 1 check, 20 good." in page.words()
     assert "12 % of the reads are duplicates" in page.words()
 
 
@@ -234,6 +234,11 @@ def test_metrics_over_folds_have_mean_and_spread(page):
     assert rows[0][-2:] == ["mean", "SD"]
     assert ["ChromBPNet", "peaks", "counts: Pearson r", "0.765", "0.765", "0.765", "0.765", "0"] in rows
     assert ["ChromBPNet", "bias probes", "corrected: mean of their maxima", *["0.00141"] * 4, "0"] in rows
+
+
+def test_mean_footprints_have_a_section_where_there_are_several_folds(page, make_tree):
+    assert "Marginal footprints, mean of 3 folds" in page.text
+    assert "Marginal footprints, mean of" not in Page(make(make_tree())).text
 
 
 def test_provenance(page):
