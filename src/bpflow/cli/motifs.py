@@ -46,6 +46,8 @@ def run(args: argparse.Namespace) -> None:
         import numba
 
         numba.set_num_threads(min(args.threads, numba.get_num_threads()))
+    import numpy as np
+
     from bpflow.contribution_file import open_contributions
     from bpflow.files import write_json
     from bpflow.motif_discovery import discover, read_window
@@ -59,6 +61,8 @@ def run(args: argparse.Namespace) -> None:
     with open_contributions(args.contributions) as handle:
         head, view = (str(handle.attrs.get(name, "unknown")) for name in ("head", "view"))
         on_genome = "coords/coords_center" in handle
+        measured = "convergence/difference" in handle and len(handle["convergence/difference"])
+        effect = float(np.median(handle["convergence/difference"])) if measured else float("nan")
         if on_genome:
             coordinates = {
                 "chrom": handle["coords/coords_chrom"].asstr()[:].astype(object),
@@ -94,6 +98,7 @@ def run(args: argparse.Namespace) -> None:
         regions=len(one_hot),
         window=args.window,
         database=len(database),
+        effect=effect,
     )
     write_json(folder / "motifs.json", record)
     for row in table.itertuples():
