@@ -29,14 +29,19 @@ FLOORS = {
         *("bigwig", "bigwig_writer", "bigwig_sections", "bigwig_trees", "bigwig_zooms"),
         *("regions", "peaks", "folds", "nonpeaks", "selection"),
         *("datasets", "model_regions", "sequences", "backgrounds", "tracks_layout", "region_tracks"),
+        *("variant_headers", "variant_files", "variant_checks", "variant_windows", "annotated_vcf"),
     ],
-    2: ["models", "losses", "metrics", "formats"],
+    2: ["models", "losses", "metrics", "significance", "formats"],
     3: [
         *("training", "training_state", "stepping", "batches", "world", "divergence", "averaging", "optimiser"),
         *("bias_scaling", "checkpoints", "devices"),
         *("prediction", "prediction_file", "predicted_tracks"),
     ],
-    4: ["evaluation", "tracks", "footprints", "recovery", "views", "verdicts"],
+    4: [
+        *("evaluation", "tracks", "footprints", "recovery", "views", "verdicts"),
+        *("variants", "variant_nulls", "variant_scoring", "variant_parts"),
+        *("variant_results", "variant_annotation", "variant_record"),
+    ],
     5: ["cli", "report", "settings"],
 }
 FLOOR_OF = {module: floor for floor, modules in FLOORS.items() for module in modules}

@@ -92,8 +92,10 @@ def test_conda_environments_have_the_versions_of_the_lock(path: Path) -> None:
     environment = yaml.safe_load(path.read_text())
     assert environment["channels"][-1] == "nodefaults"
     pins = {**lock(), "python": "3.11"}
-    for line in environment["dependencies"]:
-        name, version = line.split(" =")
+    items = environment["dependencies"]
+    from_pip = [line for item in items if isinstance(item, dict) for line in item["pip"]]
+    for line in [*from_pip, *(item for item in items if isinstance(item, str) and item != "pip")]:
+        name, version = re.split(" ==?", line)
         assert pins[normalised(CONDA_NAMES.get(name, name))] == version, line
 
 

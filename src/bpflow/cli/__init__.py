@@ -29,6 +29,8 @@ COMMANDS = {
     "evaluate": "compare predictions with the observed signal",
     "tracks": "predicted and bias-corrected bigWigs over peaks",
     "footprints": "marginal footprints of motifs and bias probes",
+    "variants": "what variants do to predicted accessibility",
+    "gather-variants": "results of variants that were scored in parts",
     "convert": "models of the official chrombpnet (.h5) and of MultiMolecule, in and out",
     "recovery": "what was recovered of a simulation's planted truth",
     "report": "one HTML page over a whole run",
