@@ -114,7 +114,9 @@ def test_names_that_differ_in_style_are_explained(genome, checker):
 
 def test_a_file_of_another_assembly_is_refused_with_the_numbers_of_each_reason(genome, checker):
     alleles = [allele for allele in bad_alleles()[1:] for _ in range(2)]
-    with pytest.raises(InputError, match=r"none of 18 alleles.*2 because the genome has another reference allele there"):
+    with pytest.raises(
+        InputError, match=r"none of 18 alleles.*2 because the genome has another reference allele there"
+    ):
         survey(alleles, checker, genome).require_scored("v.vcf")
 
 
