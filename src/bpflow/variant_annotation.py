@@ -16,7 +16,9 @@ __all__ = ["FIELDS", "annotation_rows"]
 FIELDS = {
     "status": Field("BPFLOW_STATUS", "String", "scored, or why the allele was not"),
     "log2_fold_counts": Field(
-        "BPFLOW_LOG2FC", "Float", "log2 of predicted insertions with the alternative allele over the reference allele"
+        "BPFLOW_LOG2FC",
+        "Float",
+        "log2 of predicted insertions, each + 1, with the alternative allele over the reference allele",
     ),
     "log2_fold_counts_std": Field("BPFLOW_LOG2FC_SD", "Float", "Standard deviation of BPFLOW_LOG2FC over folds"),
     "jsd": Field(

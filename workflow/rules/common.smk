@@ -25,7 +25,7 @@ except InputError as error:
 
 FOLDS = CONFIG["folds"]["run"]
 GENOME, PEAKS, NONPEAKS = CONFIG["genome"], CONFIG["peaks"], CONFIG["nonpeaks"]
-MODEL, TRAINING = CONFIG["model"], CONFIG["training"]
+MODEL, TRAINING, VARIANTS = CONFIG["model"], CONFIG["training"], CONFIG["variants"]
 # The device is among resources, not params: models that are trained stay as they are where a run moves to a GPU.
 GPU = 0 if CONFIG["device"] == "cpu" else 1
 
@@ -67,6 +67,7 @@ wildcard_constraints:
     model="bias|chrombpnet",
     combine="crossfit|mean",
     official="|".join(OFFICIAL_WEIGHTS),
+    part=r"[1-9]\d*",
 
 
 def scaled(amount):
@@ -212,3 +213,11 @@ def track_files():
         combine=["crossfit", "mean"],
         track=["observed", "with_bias", "bias", "corrected"],
     )
+
+
+def variant_files():
+    """Scores of the given variants, if any are given."""
+    if not VARIANTS["file"]:
+        return []
+    names = ["variants.tsv.gz", "variants.vcf.gz", "variants.json", *(["figures"] if VARIANTS["top"] else [])]
+    return collect("<results>/{sample}/variants/{file}", sample=SAMPLES, file=names)

@@ -100,7 +100,7 @@ def write_outputs(
             index=survey.is_sorted,
         )
     if args.figures:
-        _draw(Path(args.figures), top.leading, genome, ensemble())
+        _draw(Path(args.figures), top.leading, genome, ensemble(), tested=parts.identity.n_null > 0)
     record = variant_record(source, survey, parts.identity, significant=significant, left_out_of_vcf=left_out)
     if args.qc:
         write_json(args.qc, record)
@@ -109,7 +109,7 @@ def write_outputs(
     log.info("scored %d of %d alleles", survey.scored, record["alleles"])
 
 
-def _draw(folder: Path, leading: list[Leading], genome: Genome, ensemble: Ensemble) -> None:
+def _draw(folder: Path, leading: list[Leading], genome: Genome, ensemble: Ensemble, *, tested: bool) -> None:
     import numpy as np
 
     from bpflow.prediction import expected_counts
@@ -126,7 +126,7 @@ def _draw(folder: Path, leading: list[Leading], genome: Genome, ensemble: Ensemb
         reference, alternative = profiles * expected_counts(log_counts)[:, None]
         ref, alt = (_shortened(letters) for letters in (variant.allele.ref, variant.allele.alt))
         name = "" if variant.allele.name == "." else f"{variant.allele.name}, "
-        effect = f"integrative effect {-variant.minus_effect:.3g}, q {variant.q:.2g}"
+        effect = f"integrative effect {-variant.minus_effect:.3g}" + (f", q {variant.q:.2g}" if tested else "")
         place = f"{variant.allele.chrom}:{variant.allele.start + 1}"
         file = f"{rank:02d}_{place.replace(':', '_')}_{ref}_{alt}.svg".replace("/", "_")
         draw_variant(folder / file, np.asarray(reference), alternative, title=f"{name}{place} {ref}>{alt}, {effect}")

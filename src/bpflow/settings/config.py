@@ -195,7 +195,8 @@ def _fill_paths(config: dict[str, Any], made: Callable[[str], bool]) -> None:
     def path(value: str | None, key: str) -> str | None:
         return value if value is None else existing_path(value, data, f"config, key {key}", made)
 
-    for section, key in (("genome", "fasta"), ("genome", "blacklist"), ("footprints", "motifs")):
+    files = ("genome", "fasta"), ("genome", "blacklist"), ("footprints", "motifs"), ("variants", "file")
+    for section, key in files:
         config[section][key] = path(config[section][key], f"{section}.{key}")
     for key in ("samples", "truth"):
         config[key] = path(config[key], key)
