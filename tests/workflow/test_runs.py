@@ -284,6 +284,34 @@ def test_samples_of_every_kind_in_one_run(tmp_path, small_data):
     assert all(f"{sample}" in page for sample in ("from_bam", "shifted", "given"))
 
 
+def test_variants_are_scored_by_the_trained_models(tmp_path, small_data):
+    """In two parts, with a figure of each of the leading three; no part is left."""
+    names, letters = [], "ACGT"
+    with open(tmp_path / "v.tsv", "w") as handle:
+        handle.write("chrom\tpos\tref\talt\n")
+        for record in pysam.FastxFile(str(small_data / "genome.fa.gz")):
+            for start in range(2000, len(record.sequence) - 2000, 4000):
+                ref = record.sequence[start].upper()
+                if ref in letters:
+                    names.append((record.name, start + 1))
+                    alt = letters[letters.index(ref) - 1]
+                    handle.write(f"{record.name}\t{start + 1}\t{ref}\t{alt}\n")
+    changes = {"data": str(small_data), "variants": {"file": "v.tsv", "null_variants": 200, "parts": 2, "top": 3}}
+    run = Run(tmp_path, "config/demo/config.yaml", {**QUICK, **changes})
+    folder = run.results / "demo/variants"
+    run.snakemake(str((folder / "variants.tsv.gz").relative_to(tmp_path)))
+    table = pd.read_csv(folder / "variants.tsv.gz", sep="\t")
+    kept = table[table["status"] != "unknown_contig"]
+    assert list(zip(table["chrom"], table["pos"], strict=True)) == names
+    assert len(kept) > 100
+    assert set(kept["status"]) == {"scored"}
+    assert kept[["jsd", "q_jsd", "active_allele_quantile", "fold_0_jsd"]].notna().all(axis=None)
+    assert len(list((folder / "figures").glob("*.svg"))) == 3
+    assert (folder / "variants.vcf.gz.tbi").exists()
+    assert json.loads((folder / "variants.json").read_text())["null"] == 200
+    assert not list((folder / "parts").glob("*"))
+
+
 def kill_once(run: Run, is_time: Callable[[], bool], *targets: str) -> None:
     """Start a run and take it down all at once when it is time, as a lost machine would."""
     process = subprocess.Popen(
