@@ -133,8 +133,7 @@ def _columns(source: VariantFile, record: Record) -> list[bytes] | None:
 
 def _info(given: bytes, fields: Sequence[Field], rows: Sequence[Sequence[str]], record: Record) -> bytes:
     own = {field.key.encode() for field in fields}
-    entries = [] if given == MISSING.encode() else given.split(b";")
-    entries = [entry for entry in entries if entry.partition(b"=")[0] not in own]
+    entries = [entry for entry in given.split(b";") if entry.partition(b"=")[0] not in {*own, b"", MISSING.encode()}]
     # A record without alternatives has no value of any field with one an alternative.
     if [allele.alt for allele in record.alleles] != [MISSING]:
         for field, texts in zip(fields, zip(*rows, strict=True), strict=True):

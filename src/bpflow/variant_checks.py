@@ -54,6 +54,12 @@ class Checker:
         codes = self._codes.get(allele.chrom)
         return "unknown_contig" if codes is None else self._shape(allele) or self._place(allele, codes) or SCORED
 
+    def agrees_one_further(self, allele: Allele) -> bool:
+        """Whether the reference allele is found one base further right: with a position that is counted from 0."""
+        start = allele.start + 1
+        there = self._codes[allele.chrom][start : start + len(allele.ref)]
+        return there.tobytes() == encode(allele.ref).tobytes()
+
     def _shape(self, allele: Allele) -> str | None:
         alt = allele.alt
         if alt == MISSING:
@@ -105,6 +111,8 @@ class Survey:
         Chromosomes in the order in which they come.
     unknown
         What is wrong with chromosomes that are not in the genome.
+    one_further
+        Reference mismatches that would be none one base further right.
     """
 
     counts: dict[str, int]
@@ -114,6 +122,7 @@ class Survey:
     is_sorted: bool
     contigs: tuple[str, ...]
     unknown: str | None
+    one_further: int
 
     @property
     def scored(self) -> int:
@@ -131,8 +140,7 @@ class Survey:
     def messages(self) -> list[str]:
         """Sentences for the record."""
         sentences = [f"Not scored: {reason}." for reason in self.reasons()]
-        if self.unknown:
-            sentences.append(f"{self.unknown}.")
+        sentences += [f"{hint}." for hint in self._hints()]
         if self.duplicates:
             sentences.append(
                 f"{self.duplicates} alleles come again after their first line; they are scored all the same, count as "
@@ -152,23 +160,36 @@ class Survey:
                 f"none of {sum(self.counts.values())} alleles can be scored: {'; '.join(self.reasons())}",
                 where=where,
                 expected="variants of the same assembly as the genome",
-                mend=self.unknown or "Check that the reference alleles are those of this genome",
+                mend=". ".join(self._hints()) or "Check that the reference alleles are those of this genome",
             )
+
+    def _hints(self) -> list[str]:
+        """What may be wrong with the file as a whole."""
+        hints = [self.unknown] if self.unknown else []
+        # By chance one base in four agrees.
+        if self.one_further > max(self.counts["reference_mismatch"] / 2, 4):
+            hints.append(
+                f"{self.one_further} of the reference alleles that do not agree would do so one base further right: "
+                "positions may be counted from 0 in this file, where they should be from 1"
+            )
+        return hints
 
 
 def survey(alleles: Iterable[Allele], checker: Checker, genome: Genome) -> Survey:
     """Look at all alleles once; memory grows by eight bytes an allele, for the search of duplicates."""
     counts: Counter[str] = Counter()
     examples: dict[str, str] = {}
-    hashes, contigs = array("q"), _Order()
+    hashes, contigs, one_further = array("q"), _Order(), 0
     for allele in alleles:
         status = checker.status(allele)
         counts[status] += 1
         contigs.add(allele)
         if status == SCORED:
             hashes.append(hash(identity(allele)))
-        elif status not in examples:
+            continue
+        if status not in examples:
             examples[status] = _example(allele, status, genome)
+        one_further += status == "reference_mismatch" and checker.agrees_one_further(allele)
     values, times = np.unique(np.frombuffer(hashes, dtype=np.int64), return_counts=True)
     return Survey(
         counts={status: counts[status] for status in (SCORED, *REASONS)},
@@ -178,6 +199,7 @@ def survey(alleles: Iterable[Allele], checker: Checker, genome: Genome) -> Surve
         is_sorted=contigs.is_sorted,
         contigs=tuple(contigs.names),
         unknown=_explain_unknown(list(contigs.names), genome),
+        one_further=one_further,
     )
 
 

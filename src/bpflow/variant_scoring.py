@@ -12,7 +12,7 @@ from bpflow.errors import InputError
 from bpflow.genome import Genome
 from bpflow.model_regions import within_chromosomes
 from bpflow.progress import Meter
-from bpflow.regions import centers, read_regions
+from bpflow.regions import centers, on, read_regions
 from bpflow.variant_checks import Checker, scorable
 from bpflow.variant_files import Allele, VariantFile
 from bpflow.variant_nulls import null_ranks, null_windows
@@ -40,7 +40,7 @@ def draw_peaks(
     seed
         Of the draw.
     """
-    frame = read_regions(path, genome)
+    frame = on(read_regions(path, genome), genome.names)
     frame = within_chromosomes(frame, genome, input_length, where=str(path))
     if frame.empty:
         raise InputError(

@@ -120,6 +120,16 @@ def test_a_file_of_another_assembly_is_refused_with_the_numbers_of_each_reason(g
         survey(alleles, checker, genome).require_scored("v.vcf")
 
 
+def test_positions_counted_from_0_are_suspected(genome, checker):
+    right = small.snvs(40)
+    shifted = [allele._replace(start=allele.start - 1) for allele in right]
+    assert "positions may be counted from 0" in " ".join(survey(shifted, checker, genome).messages())
+    assert survey(right, checker, genome).messages() == []
+    # Of another assembly, a quarter agrees there by chance.
+    wrong = [allele._replace(ref=other(allele.ref), alt=allele.ref) for allele in right]
+    assert "counted from 0" not in " ".join(survey(wrong, checker, genome).messages())
+
+
 def test_chromosomes_left_out_of_the_genome_are_said_to_be(tmp_path):
     from bpflow.genome import Genome
 

@@ -230,7 +230,7 @@ def test_multi_allelic_samples_and_earlier_annotations(folder, tmp_path):
     genotypes = "GT:AD\t0/1:3,4,5\t./.:."
     lines = [
         f"chr1\t301\trs1\t{one.ref}\t{one.alt},*,{two.alt}\t99.50\tPASS\tAC=1,2,3;BPFLOW_JSD=9,9,9;DB\t{genotypes}\n",
-        f"chr1\t301\t.\t{one.ref}\t.\t.\t.\tDB\t{genotypes}\n",
+        f"chr1\t301\t.\t{one.ref}\t.\t.\t.\tDB;\t{genotypes}\n",
     ]
     small.write_text(tmp_path / "v.vcf.gz", small.META + old + columns + "".join(lines))
     main([*options(folder, *outputs(tmp_path), variants=str(tmp_path / "v.vcf.gz"))])

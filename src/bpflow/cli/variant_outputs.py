@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["add_outputs", "check_outputs", "write_outputs"]
 
 OUTPUTS = ("output", "vcf", "qc")
+# Rank, chromosome, position and alleles: figures of an earlier run, which are replaced.
+FIGURE = re.compile(r"\d\d+_.+_\d+_[ACGTacgt.\d]+_[ACGTacgt.\d]+\.svg")
 
 log = logging.getLogger("bpflow")
 
@@ -117,8 +120,9 @@ def _draw(folder: Path, leading: list[Leading], genome: Genome, ensemble: Ensemb
     from bpflow.variant_windows import allele_windows
 
     folder.mkdir(parents=True, exist_ok=True)
-    for stale in folder.glob("[0-9][0-9]*_*.svg"):
-        stale.unlink()
+    for stale in folder.glob("*.svg"):
+        if FIGURE.fullmatch(stale.name):
+            stale.unlink()
     for rank, variant in enumerate(leading, start=1):
         windows = allele_windows([variant.allele], genome, ensemble.input_length)
         predicted = ensemble.predict(windows.codes)
