@@ -18,6 +18,7 @@ from bpflow import __version__
 from bpflow.files import atomic_path
 from bpflow.genome import Genome
 from bpflow.variant_files import MISSING, Record, VariantFile
+from bpflow.variant_headers import quiet_htslib
 
 __all__ = ["Field", "write_annotated"]
 
@@ -144,5 +145,6 @@ def _info(given: bytes, fields: Sequence[Field], rows: Sequence[Sequence[str]], 
 
 def _index(path: Path, genome: Genome) -> Path:
     long = max(genome.sizes.values()) > TABIX_END
-    pysam.tabix_index(str(path), preset="vcf", force=True, csi=long)
+    with quiet_htslib():
+        pysam.tabix_index(str(path), preset="vcf", force=True, csi=long)
     return Path(f"{path}{'.csi' if long else '.tbi'}")

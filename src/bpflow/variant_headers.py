@@ -15,7 +15,7 @@ from bpflow.decompression import damaged, decompressed_blocks
 from bpflow.errors import InputError
 from bpflow.files import existing
 
-__all__ = ["Format", "Header", "opened_bcf", "read_header", "table_columns", "text_lines"]
+__all__ = ["Format", "Header", "opened_bcf", "quiet_htslib", "read_header", "table_columns", "text_lines"]
 
 Format = Literal["VCF", "BCF", "table"]
 
@@ -73,15 +73,22 @@ def text_lines(path: Path) -> Iterator[tuple[int, bytes]]:
 
 @contextmanager
 def opened_bcf(path: Path) -> Iterator[pysam.VariantFile]:
-    """Open a BCF without what htslib writes to the terminal; what it raises becomes an `InputError`."""
-    before = pysam.set_verbosity(0)
+    """Open a BCF; what htslib finds wrong becomes an `InputError`."""
     try:
-        with pysam.VariantFile(str(path)) as handle:
+        with quiet_htslib(), pysam.VariantFile(str(path)) as handle:
             yield handle
     except (OSError, ValueError) as error:
         if isinstance(error, InputError):
             raise
         raise damaged(path, error) from None
+
+
+@contextmanager
+def quiet_htslib() -> Iterator[None]:
+    """Keep htslib from writing to the terminal by itself."""
+    before = pysam.set_verbosity(0)
+    try:
+        yield
     finally:
         pysam.set_verbosity(before)
 
