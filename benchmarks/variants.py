@@ -3,8 +3,8 @@
 python benchmarks/variants.py [--filters 64 128 512] [--layers 8] [--seconds 60] [--batch-size 64] [--device auto]
                               [--precision auto] [--threads N] [--json FILE]
 
-One BPNet, 2114 bases to 1000, in one process, and single-base variants of a made-up genome. In turns, so that what else
-the machine does hits all alike (medians of the turns, after a warm-up):
+One BPNet, 2114 bases to 1000, in one process, and single-base variants of a made-up genome. In many short turns, so
+that what else the machine does hits all alike (medians of the turns, after a warm-up):
 
 score          variants/s from a VCF on disk to scores in a file: reading and checking lines, windows of both alleles,
                predictions on both strands, and what is computed from them; without null variants and peaks.
@@ -12,14 +12,16 @@ plain_predict  variants/s of `bpflow.prediction.predict_codes` on windows that a
 survey         variants/s of the first look at the file, which counts what can be scored and finds duplicates.
 null           null variants/s: shuffling windows of variants, and scoring them.
 
-`overhead` = plain_predict / score - 1, at least 0: the share of time that goes into anything but predictions. Records
-with several alternatives cost less than here, as these share the reference's predictions.
+`overhead` = plain_predict / score - 1, the median of what this is in each turn: the time that goes into anything but
+predictions, as a share of these; below 0 it is the machine's noise. Records with several alternatives cost less than
+here, as these share the reference's predictions.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import statistics
 import sys
 import tempfile
 import time
@@ -28,12 +30,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from machine import machine
-from training import Work, examples_per_second
 
 # The package of this checkout, installed or not.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+
+# Before torch is imported: as every command does, it sets how long idle threads spin.
+import bpflow.cli.model_options  # noqa: F401, I001
+import torch
 
 from bpflow.devices import resolve_device, resolve_precision, set_threads
 from bpflow.genome import Genome, encode_fasta, reverse_complement_codes
@@ -51,7 +55,11 @@ FILTERS = (64, 128, 512)
 CHROMOSOME, GENOME = "chr1", 1 << 20
 # Distance of variants, in bases; no two share a window's middle.
 APART = 8
-TURNS_AND_MORE = 5
+# A turn of each thing measured takes at least so many seconds, if there are enough for a few turns.
+TURN_SECONDS, FEWEST_TURNS = 1.0, 3
+
+# Does a number of blocks and gives the seconds they took.
+Work = Callable[[int], float]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -117,8 +125,11 @@ class Comparison:
             "null": self.timed(self.null_block),
             "survey": self.survey,
         }
-        rates = examples_per_second(works, BLOCK, seconds / len(works) / TURNS_AND_MORE)
-        return {**self.context(), **rates, "overhead": max(0.0, rates["plain_predict"] / rates["score"] - 1)}
+        turns = in_turns(works, seconds)
+        rates = {name: statistics.median(rates) for name, rates in turns.items()}
+        pairs = zip(turns["plain_predict"], turns["score"], strict=True)
+        overhead = statistics.median(plain / score - 1 for plain, score in pairs)
+        return {**self.context(), **rates, "overhead": overhead, "turns": len(turns["score"])}
 
     def score(self, blocks: int) -> float:
         """Seconds of scoring so many blocks of the file."""
@@ -203,6 +214,20 @@ class Comparison:
             "threads": torch.get_num_threads(),
             "torch": torch.__version__,
         }
+
+
+def in_turns(works: Mapping[str, Work], seconds: float) -> dict[str, list[float]]:
+    """Variants/s of each work in each turn, for about so many seconds."""
+    blocks = {}
+    for name, work in works.items():
+        work(1)
+        blocks[name] = max(1, round(min(TURN_SECONDS, seconds / len(works) / FEWEST_TURNS) / work(1)))
+    rates: dict[str, list[float]] = {name: [] for name in works}
+    begin = time.perf_counter()
+    while len(rates["score"]) < FEWEST_TURNS or time.perf_counter() - begin < seconds:
+        for name, work in works.items():
+            rates[name].append(blocks[name] * BLOCK / work(blocks[name]))
+    return rates
 
 
 def make_inputs(folder: Path) -> tuple[Genome, VariantFile]:
