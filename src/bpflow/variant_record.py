@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from bpflow.files import stamp
-from bpflow.variant_checks import Survey
 from bpflow.variant_files import VariantFile
 from bpflow.variant_parts import Identity
 from bpflow.variant_results import EFFECTS
+from bpflow.variant_survey import Survey
 
 __all__ = ["SIGNIFICANT_Q", "variant_record"]
 

@@ -19,9 +19,10 @@ from isal import igzip
 from bpflow.files import atomic_path
 from bpflow.genome import Genome
 from bpflow.significance import empirical_p, exceedances, q_by_exceedances, quantiles
-from bpflow.variant_checks import SCORED, Checker, DuplicateNotes, Survey
+from bpflow.variant_checks import SCORED, Checker
 from bpflow.variant_files import Allele, VariantFile
 from bpflow.variant_parts import Parts
+from bpflow.variant_survey import DuplicateNotes, Survey
 from bpflow.variants import Scores
 
 __all__ = ["EFFECTS", "Assessment", "Leading", "Top", "effects", "result_tables", "write_tables"]

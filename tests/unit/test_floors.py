@@ -29,7 +29,8 @@ FLOORS = {
         *("bigwig", "bigwig_writer", "bigwig_sections", "bigwig_trees", "bigwig_zooms"),
         *("regions", "peaks", "folds", "nonpeaks", "selection"),
         *("datasets", "model_regions", "sequences", "backgrounds", "tracks_layout", "region_tracks"),
-        *("variant_headers", "variant_files", "variant_checks", "variant_windows", "annotated_vcf"),
+        *("variant_headers", "variant_files", "variant_checks", "variant_survey", "variant_windows"),
+        "annotated_vcf",
     ],
     2: ["models", "losses", "metrics", "significance", "formats"],
     3: [

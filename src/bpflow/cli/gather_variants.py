@@ -39,9 +39,10 @@ def run(args: argparse.Namespace) -> None:
         raise InputError("--figures without --models", expected="the models, which predict the profiles to draw")
     check_outputs(args)
     from bpflow.genome import Genome
-    from bpflow.variant_checks import Checker, survey
+    from bpflow.variant_checks import Checker
     from bpflow.variant_files import VariantFile
     from bpflow.variant_parts import Parts
+    from bpflow.variant_survey import survey
 
     genome = Genome.open(args.genome)
     source = VariantFile.open(args.variants)

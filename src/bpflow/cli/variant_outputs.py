@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bpflow.genome import Genome
-    from bpflow.variant_checks import Survey
     from bpflow.variant_files import VariantFile
     from bpflow.variant_parts import Parts
     from bpflow.variant_results import Leading
+    from bpflow.variant_survey import Survey
     from bpflow.variants import Ensemble
 
 __all__ = ["add_outputs", "check_outputs", "write_outputs"]

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from bpflow.genome import Genome
-    from bpflow.variant_checks import Survey
     from bpflow.variant_parts import Identity, Part
+    from bpflow.variant_survey import Survey
     from bpflow.variants import Ensemble
 
 SUMMARY = (
@@ -65,10 +65,11 @@ def run(args: argparse.Namespace) -> None:
     """Score the variants, or a part of them."""
     _check(args)
     from bpflow.genome import Genome
-    from bpflow.variant_checks import Checker, survey
+    from bpflow.variant_checks import Checker
     from bpflow.variant_files import VariantFile
     from bpflow.variant_parts import Part, Parts, write_part
     from bpflow.variant_scoring import draw_peaks, score_part
+    from bpflow.variant_survey import survey
     from bpflow.variants import Ensemble, load_ensemble
 
     genome = Genome.open(args.genome)
