@@ -43,7 +43,8 @@ from bpflow.devices import resolve_device, resolve_precision, set_threads
 from bpflow.genome import Genome, encode_fasta, reverse_complement_codes
 from bpflow.models import BPNet, BPNetConfig
 from bpflow.prediction import predict_codes
-from bpflow.variant_checks import Checker, survey
+from bpflow.variant_checks import Checker
+from bpflow.variant_survey import survey
 from bpflow.variant_files import VariantFile
 from bpflow.variant_nulls import null_windows
 from bpflow.variant_parts import Identity, Part, write_part
@@ -192,6 +193,7 @@ class Comparison:
             models=("",),
             folds=("0",),
             peaks=None,
+            peaks_sha256=None,
             input_length=self.ensemble.input_length,
             output_length=self.ensemble.output_length,
             n_variants=n_variants,

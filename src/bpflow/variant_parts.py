@@ -45,8 +45,8 @@ class Identity:
         SHA-256 of each model.
     folds
         What the folds are called.
-    peaks
-        Name of the file of peaks; None without one.
+    peaks, peaks_sha256
+        Name and SHA-256 of the file of peaks; None without one.
     input_length, output_length
         The models' windows.
     n_variants, n_null, n_peaks
@@ -64,6 +64,7 @@ class Identity:
     models: tuple[str, ...]
     folds: tuple[str, ...]
     peaks: str | None
+    peaks_sha256: str | None
     input_length: int
     output_length: int
     n_variants: int

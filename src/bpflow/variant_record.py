@@ -63,7 +63,7 @@ def variant_record(
         duplicates=survey.duplicates,
         sorted=survey.is_sorted,
         null=identity.n_null,
-        peaks={"file": identity.peaks, "n": identity.n_peaks},
+        peaks={"file": identity.peaks, "sha256": identity.peaks_sha256, "n": identity.n_peaks},
         significant={"q": SIGNIFICANT_Q, **{name: significant[name] for name in EFFECTS}} if identity.n_null else None,
         messages=messages,
     )

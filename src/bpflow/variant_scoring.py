@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 import numpy as np
@@ -84,24 +84,16 @@ def score_part(
         peak_starts = np.zeros(0, np.int64)
     own, nulls, peaks = (part.share(n) for n in (identity.n_variants, identity.n_null, len(peak_starts)))
     ranks = null_ranks(np.array(nulls), identity.n_null, identity.n_variants) if nulls else np.zeros(0, np.int64)
+    checker = Checker(genome, ensemble.input_length, ensemble.output_length)
+    # What null variants are made of, by rank: found on the way through the file.
+    origins: dict[int, Allele] = {}
     wanted = frozenset(ranks.tolist())
-    models_of_nulls: dict[int, Allele] = {}
-
-    def own_alleles() -> Iterator[Allele]:
-        checker = Checker(genome, ensemble.input_length, ensemble.output_length)
-        last = max(own.stop, max(wanted, default=-1) + 1)
-        for rank, allele in enumerate(islice(scorable(source.alleles(), checker), last)):
-            if rank in wanted:
-                models_of_nulls[rank] = allele
-            if rank in own:
-                yield allele
-
     with Meter(len(own) + len(nulls) + len(peaks), "scoring", "sequences") as meter:
-        for block in in_blocks(own_alleles()):
+        for block in in_blocks(_own_alleles(scorable(source.alleles(), checker), own, wanted, origins)):
             writer.append_scores("variants", ensemble.score_alleles(block, genome))
             meter.advance(len(block))
         for first in range(0, len(nulls), BLOCK):
-            alleles = [models_of_nulls[rank] for rank in ranks[first : first + BLOCK].tolist()]
+            alleles = [origins[rank] for rank in ranks[first : first + BLOCK].tolist()]
             numbers = nulls[first : first + BLOCK]
             windows = null_windows(alleles, numbers, genome, ensemble.input_length, seed=identity.seed)
             writer.append_scores("null", ensemble.score(windows))
@@ -111,3 +103,15 @@ def score_part(
             predicted = ensemble.predict(genome.windows(starts, ensemble.input_length))
             writer.append_peaks(predicted.log_counts.T.cpu().numpy())
             meter.advance(len(starts))
+
+
+def _own_alleles(
+    alleles: Iterable[Allele], own: range, wanted: frozenset[int], origins: dict[int, Allele]
+) -> Iterator[Allele]:
+    """Yield the alleles of the ranks in `own`, and put those of the ranks `wanted` into `origins`."""
+    last = max(own.stop, max(wanted, default=-1) + 1)
+    for rank, allele in enumerate(islice(alleles, last)):
+        if rank in wanted:
+            origins[rank] = allele
+        if rank in own:
+            yield allele

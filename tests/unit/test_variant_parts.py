@@ -15,7 +15,8 @@ from bpflow.variant_parts import Identity, Part, Parts, write_part
 from bpflow.variants import BLOCK, Scores
 
 IDENTITY = Identity(
-    variants="v", genome="g", models=("m0", "m1"), folds=("0", "1"), peaks="p.bed", input_length=64, output_length=20,
+    variants="v", genome="g", models=("m0", "m1"), folds=("0", "1"), peaks="p.bed", peaks_sha256="p",
+    input_length=64, output_length=20,
     n_variants=300, n_null=150, n_peaks=40, seed=1, precision="float32",
 )  # fmt: skip
 

@@ -24,7 +24,7 @@ def genome(tmp_path_factory):
 
 def identity(n_peaks: int = 0) -> Identity:
     return Identity(
-        variants="v", genome="g", models=("m",), folds=("0",), peaks=None, input_length=small.INPUT,
+        variants="v", genome="g", models=("m",), folds=("0",), peaks=None, peaks_sha256=None, input_length=small.INPUT,
         output_length=small.OUTPUT, n_variants=N_VARIANTS, n_null=N_NULL, n_peaks=n_peaks, seed=3, precision="float32",
     )  # fmt: skip
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bpflow.variant_survey import Survey
     from bpflow.variants import Ensemble
 
-__all__ = ["add_outputs", "check_outputs", "write_outputs"]
+__all__ = ["OUTPUTS", "add_outputs", "check_outputs", "write_outputs"]
 
 OUTPUTS = ("output", "vcf", "qc")
 # Rank, chromosome, position and alleles: figures of an earlier run, which are replaced.

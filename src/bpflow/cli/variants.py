@@ -135,6 +135,7 @@ def _identity(
         models=tuple(map(model_digest, args.models)),
         folds=tuple(args.folds or map(str, range(len(args.models)))),
         peaks=None if peaks is None else Path(args.peaks).name,
+        peaks_sha256=None if peaks is None else sha256(args.peaks),
         input_length=ensemble.input_length,
         output_length=ensemble.output_length,
         n_variants=found.scored,
