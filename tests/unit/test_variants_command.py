@@ -343,6 +343,7 @@ MISTAKES = {
     "an empty VCF": (lambda f: of_text(f, ""), "an empty file"),
     "a header alone": (lambda f: of_text(f, small.HEADER), "a header and no variants"),
     "no header": (lambda f: of_text(f, "chr1\t5\t.\tA\tC\t.\t.\t.\n"), "variants without a header"),
+    "a truncated VCF": (lambda f: of_half(f), r"half\.vcf\.gz: the file is damaged or cut short"),
     "a wrong line": (lambda f: of_text(f, small.HEADER + "chr1\tx\t.\tA\tC\t.\t.\t.\n"), "line 5: the position 'x'"),
     "other names": (
         lambda f: of_text(f, small.HEADER + "1\t500\t.\tA\tC\t.\t.\t.\n"),
@@ -367,6 +368,12 @@ MISTAKES = {
 def of_text(folder: Path, text: str) -> list[str]:
     small.write_text(folder / "bad.vcf", text)
     return options(folder, "--output", folder / "x.tsv", variants="bad.vcf")
+
+
+def of_half(folder: Path) -> list[str]:
+    whole = small.write_bgzip(folder / "half.vcf.gz", small.HEADER + "".join(map(small.row, small.snvs(300))))
+    whole.write_bytes(whole.read_bytes()[:-28])
+    return options(folder, "--output", folder / "x.tsv", variants="half.vcf.gz")
 
 
 def wrong_base() -> str:
