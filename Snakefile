@@ -2,7 +2,7 @@
 #
 # Outputs lie under <results>, the configuration's key "results":
 #   genome/, folds/                                          once a run
-#   {sample}/{signal,peaks,tracks}/                          once a sample
+#   {sample}/{signal,peaks,tracks,variants}/                 once a sample
 #   {sample}/mean/                                           once a sample, over its folds
 #   {sample}/fold_{fold}/{regions,models,predictions,evaluation}/  once a sample and fold
 #   qc.html, report.html, config.json, logs/, benchmarks/
@@ -28,6 +28,7 @@ include: "workflow/rules/bias.smk"
 include: "workflow/rules/chrombpnet.smk"
 include: "workflow/rules/interpretation.smk"
 include: "workflow/rules/contributions.smk"
+include: "workflow/rules/variants.smk"
 include: "workflow/rules/report.smk"
 
 
@@ -40,6 +41,7 @@ rule all:
         track_files(),
         mean_files(),
         official_files(),
+        variant_files(),
 
 
 # Signal and regions with a first report, before anything is trained.

@@ -12,6 +12,7 @@ from bpflow.devices import CPU_PIECE, autocast
 from bpflow.genome import Genome
 from bpflow.models.base import ProfileModel
 from bpflow.models.encoding import one_hot
+from bpflow.models.outputs import Output
 from bpflow.progress import track
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "expected_counts",
     "iterate_predictions",
     "predict_codes",
+    "predict_on_device",
     "probabilities",
 ]
 
@@ -104,15 +106,22 @@ def expected_counts(log_counts: np.ndarray, official_scale: bool = False) -> np.
 
 
 @torch.inference_mode()
+def predict_on_device(
+    model: ProfileModel, codes: torch.Tensor, *, device: torch.device | str, precision: torch.dtype = torch.float32
+) -> Output:
+    """Predict one batch of (N, input_length) uint8 codes; the predictions stay on the device."""
+    device = torch.device(device)
+    model.to(device).eval()
+    outputs = []
+    for piece in codes.split(CPU_PIECE if device.type == "cpu" else len(codes) or 1):
+        with autocast(device, precision):
+            outputs.append(model(one_hot(piece.to(device), model.config.channels)))
+    return Output(*(torch.cat(parts) for parts in zip(*outputs, strict=True)))
+
+
 def _predict_batch(
     model: ProfileModel, codes: np.ndarray, device: torch.device | str, precision: torch.dtype
 ) -> Prediction:
-    device = torch.device(device)
-    model.to(device).eval()
-    pieces = torch.from_numpy(np.ascontiguousarray(codes)).split(CPU_PIECE if device.type == "cpu" else len(codes) or 1)
-    outputs = []
-    for piece in pieces:
-        with autocast(device, precision):
-            outputs.append(model(one_hot(piece.to(device), model.config.channels)))
-    logits, log_counts = (torch.cat(parts).cpu().numpy() for parts in zip(*outputs, strict=True))
-    return Prediction(logits, log_counts)
+    batch = torch.from_numpy(np.ascontiguousarray(codes))
+    output = predict_on_device(model, batch, device=device, precision=precision)
+    return Prediction(*(part.cpu().numpy() for part in output))

@@ -32,8 +32,10 @@ FLOORS = {
         *("regions", "peaks", "folds", "nonpeaks", "selection"),
         *("datasets", "model_regions", "sequences", "backgrounds", "tracks_layout", "region_tracks"),
         *("motif_files", "inserts"),
+        *("variant_headers", "variant_files", "variant_checks", "variant_survey", "variant_windows"),
+        "annotated_vcf",
     ],
-    2: ["models", "losses", "metrics", "formats", "shuffles"],
+    2: ["models", "losses", "metrics", "significance", "formats", "shuffles"],
     3: [
         *("training", "training_state", "stepping", "batches", "world", "divergence", "averaging", "optimiser"),
         *("bias_scaling", "checkpoints", "devices"),
@@ -45,6 +47,8 @@ FLOORS = {
         *("footprints", "footprint_record", "footprint_file", "footprint_average"),
         *("mutagenesis", "mutagenesis_file"),
         *("contributions", "motif_discovery", "motif_matches", "motif_instances", "motif_record"),
+        *("variants", "variant_nulls", "variant_scoring", "variant_parts"),
+        *("variant_results", "variant_annotation", "variant_record"),
     ],
     5: ["cli", "report", "settings"],
 }

@@ -163,6 +163,38 @@ def test_braces_spaces_and_quotes_reach_the_commands(project: Project) -> None:
     assert values["--title"] == "{mine} & it's"
 
 
+def test_variants_are_scored_in_parts_for_each_sample(project: Project) -> None:
+    project.rows = [{**project.rows[0], "sample": name} for name in ("A", "B")]
+    project.config |= {
+        "folds": {"n": 3, "run": [0, 2]},
+        "variants": {"file": "{data}/v.vcf", "null_variants": 500, "parts": 3, "top": 5},
+    }
+    done = project.snakemake("--dry-run")
+    text = done.stdout + done.stderr
+    assert job_counts(text) == expected(samples=2, folds=2, variant_scores=6, variants=2)
+    commands = shell_commands(text)
+    scoring = [line for line in commands if "bpflow variants" in line and "results/A/" in line]
+    assert sorted(re.findall(r"--part (\S+) --scores (\S+) ", "\n".join(scoring))) == [
+        (f"{part}/3", f"results/A/variants/parts/{part}.h5") for part in (1, 2, 3)
+    ]
+    models = "--models results/A/fold_0/models/chrombpnet.safetensors results/A/fold_2/models/chrombpnet.safetensors"
+    assert all(f"{models} --folds 0 2 " in line for line in scoring)
+    assert all("--variants data/v.vcf " in line and "--null 500 --seed 1234" in line for line in scoring)
+    (gathering,) = (line for line in commands if "gather-variants" in line and "results/B/" in line)
+    assert "--figures results/B/variants/figures --top 5" in gathering
+    files = {"variants.tsv.gz", "variants.vcf.gz", "variants.json", "figures", *(f"parts/{k}.h5" for k in (1, 2, 3))}
+    assert {f"results/{name}/variants/{file}" for name in "AB" for file in files} <= made(text)
+
+
+def test_no_figures_of_variants_where_none_are_wanted(project: Project) -> None:
+    project.config["variants"] = {"file": "{data}/v.vcf", "top": 0}
+    done = project.snakemake("--dry-run")
+    assert job_counts(done.stdout + done.stderr) == expected(variant_scores=1, variants=1)
+    assert "figures" not in " ".join(made(done.stdout + done.stderr))
+    project.config["variants"] = None
+    assert project.plan() == expected()
+
+
 def test_named_targets(project: Project) -> None:
     region_stages = {"genome", "signal", "peaks", "folds", "nonpeaks", "select_bias", "select_chrombpnet"}
     assert set(project.plan("qc")) == region_stages | {"resolved_config", "qc_report"}
@@ -288,6 +320,7 @@ def test_command_line_accepts_every_command(project: Project) -> None:
         "peaks": {"reproducible": "replicates"},
         "reads": {"exclude_flags": []},
         "truth": "{data}/truth.json",
+        "variants": {"file": "{data}/v.vcf"},
     }
     project.rows = [
         {**project.rows[0], "reads": "{data}/a.bam,{data}/b.bam", "reads_already_shifted": "+4/-5,auto"},

@@ -92,13 +92,11 @@ def test_conda_environments_have_the_versions_of_the_lock(path: Path) -> None:
     environment = yaml.safe_load(path.read_text())
     assert environment["channels"][-1] == "nodefaults"
     pins = {**lock(), "python": "3.11"}
-    for line in environment["dependencies"]:
-        if line == "pip":
-            continue
-        # What conda-forge may not have is installed by pip, without its dependencies being left open.
-        for item in line["pip"] if isinstance(line, dict) else [line]:
-            name, version = re.split(" =|==", item)
-            assert pins[normalised(CONDA_NAMES.get(name, name))] == version, item
+    items = environment["dependencies"]
+    from_pip = [line for item in items if isinstance(item, dict) for line in item["pip"]]
+    for line in [*from_pip, *(item for item in items if isinstance(item, str) and item != "pip")]:
+        name, version = re.split(" ==?", line)
+        assert pins[normalised(CONDA_NAMES.get(name, name))] == version, line
 
 
 def test_no_torch_in_the_data_environment() -> None:

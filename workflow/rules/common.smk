@@ -27,6 +27,7 @@ FOLDS = CONFIG["folds"]["run"]
 GENOME, PEAKS, NONPEAKS = CONFIG["genome"], CONFIG["peaks"], CONFIG["nonpeaks"]
 MODEL, TRAINING = CONFIG["model"], CONFIG["training"]
 CONTRIBUTIONS, MOTIFS = CONFIG["contributions"], CONFIG["motifs"]
+VARIANTS = CONFIG["variants"]
 # The device is among resources, not params: models that are trained stay as they are where a run moves to a GPU.
 GPU = 0 if CONFIG["device"] == "cpu" else 1
 
@@ -73,8 +74,8 @@ wildcard_constraints:
     combine="crossfit|mean",
     view="|".join(VIEWS),
     head="|".join(HEADS),
-    part=r"\d+",
     official="|".join(OFFICIAL_WEIGHTS),
+    part=r"[1-9]\d*",
 
 
 def scaled(amount):
@@ -234,3 +235,11 @@ def mean_files():
     files += collect("contributions/{view}/{head}.bw", view=VIEWS, head=HEADS)
     files += collect("motifs/{view}/{head}/{file}", view=VIEWS, head=HEADS, file=["motifs.json", "instances.bed.gz"])
     return collect("<results>/{sample}/mean/{file}", sample=SAMPLES, file=files)
+
+
+def variant_files():
+    """Scores of the given variants, if any are given."""
+    if not VARIANTS["file"]:
+        return []
+    names = ["variants.tsv.gz", "variants.vcf.gz", "variants.json", *(["figures"] if VARIANTS["top"] else [])]
+    return collect("<results>/{sample}/variants/{file}", sample=SAMPLES, file=names)

@@ -35,6 +35,8 @@ COMMANDS = {
     "average-footprints": "mean footprints over the models of several folds",
     "mutagenesis": "effects of every substitution in chosen regions",
     "motifs": "motifs, their names and their instances, from contributions",
+    "variants": "what variants do to predicted accessibility",
+    "gather-variants": "results of variants that were scored in parts",
     "convert": "models of the official chrombpnet (.h5) and of MultiMolecule, in and out",
     "recovery": "what was recovered of a simulation's planted truth",
     "report": "one HTML page over a whole run",

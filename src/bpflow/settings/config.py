@@ -213,6 +213,7 @@ def _fill_paths(config: dict[str, Any], made: Callable[[str], bool]) -> None:
         ("footprints", "motifs"),
         ("motifs", "database"),
         ("mutagenesis", "regions"),
+        ("variants", "file"),
     ):
         config[section][key] = path(config[section][key], f"{section}.{key}")
     for key in ("samples", "truth"):

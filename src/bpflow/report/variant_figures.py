@@ -1,0 +1,78 @@
+"""Figures of single variants: the profiles that both alleles are predicted to have, with room for more under them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from bpflow.files import atomic_path
+from bpflow.report.palette import ROLES
+
+__all__ = ["Panel", "draw_variant"]
+
+COLOURS = {"reference": ROLES["observed"].light, "alternative": ROLES["bias"].light}
+WIDTH, PROFILE_HEIGHT = 8.0, 2.6
+
+
+class Panel(NamedTuple):
+    """One more row of the figure, on the same x axis: its height in inches, and what draws it.
+
+    A row of contribution scores, say, is a `Panel` whose function draws their letters.
+    """
+
+    height: float
+    draw: Callable[[Axes], None]
+
+
+def draw_variant(
+    path: str | os.PathLike[str],
+    reference: np.ndarray,
+    alternative: np.ndarray,
+    *,
+    title: str,
+    panels: Sequence[Panel] = (),
+) -> None:
+    """Write an SVG of both alleles' expected insertions at each base, the same bytes for the same numbers.
+
+    Parameters
+    ----------
+    path
+        The file to write.
+    reference, alternative
+        (output length,) expected insertions. Bases are counted from the alleles' first one. Right of an insertion or a
+        deletion those of the alternative allele are its own, which lie elsewhere in the reference.
+    title
+        What stands above.
+    panels
+        What is drawn below.
+    """
+    heights = [PROFILE_HEIGHT, *(panel.height for panel in panels)]
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": title, "font.family": "sans-serif"}):
+        figure = Figure(figsize=(WIDTH, sum(heights)), layout="constrained")
+        rows = figure.subplots(len(heights), sharex=True, squeeze=False, height_ratios=heights)[:, 0]
+        _draw_profiles(rows[0], {"reference": reference, "alternative": alternative})
+        rows[0].set_title(title, fontsize="medium")
+        for axes, panel in zip(rows[1:], panels, strict=True):
+            panel.draw(axes)
+        rows[-1].set_xlabel("bases from the first base of the variant, in each allele")
+        with atomic_path(path) as temporary:
+            figure.savefig(temporary, format="svg", metadata={"Date": None, "Creator": None})
+
+
+def _draw_profiles(axes: Axes, tracks: dict[str, np.ndarray]) -> None:
+    for name, track in tracks.items():
+        position = np.arange(len(track)) - len(track) // 2
+        label = f"{name}: {track.sum():.1f} insertions"
+        axes.plot(position, track, color=COLOURS[name], linewidth=0.9, label=label)
+    axes.axvline(0, color="#808080", alpha=0.5, linewidth=0.8, zorder=0)
+    axes.set_ylabel("expected insertions")
+    axes.set_ylim(bottom=0)
+    axes.margins(x=0)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize="small")

@@ -1,0 +1,72 @@
+# What given variants do to predicted accessibility: scored in parts, which are then joined.
+
+
+rule variant_scores:
+    input:
+        models=collect("<results>/{{sample}}/fold_{fold}/models/chrombpnet.safetensors", fold=FOLDS),
+        genome="<results>/genome/genome.json",
+        sequence="<results>/genome/genome.seq",
+        peaks="<results>/{sample}/peaks/peaks.narrowPeak",
+        variants=VARIANTS["file"] or [],
+    output:
+        scores=temp("<results>/{sample}/variants/parts/{part}.h5"),
+    log:
+        "<logs>/variant_scores/{sample}.{part}.log",
+    benchmark:
+        "<benchmarks>/variant_scores/{sample}.{part}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 8
+    resources:
+        mem_mb=scaled(8000),
+        runtime=scaled(240),
+        gpu=GPU,
+        device=CONFIG["device"],
+    params:
+        **inference_params(),
+        folds=FOLDS,
+        parts=VARIANTS["parts"],
+        null=VARIANTS["null_variants"],
+        seed=CONFIG["seed"],
+    shell:
+        "python -m bpflow variants --models {input.models} --folds {params.folds} --genome {input.genome}"
+        " --variants {input.variants:q} --peaks {input.peaks} --null {params.null} --seed {params.seed}"
+        " --batch-size {params.batch_size} --device {resources.device} --precision {params.precision} --threads {threads}"
+        " --part {wildcards.part}/{params.parts} --scores {output.scores} > {log} 2>&1"
+
+
+rule variants:
+    input:
+        parts=collect("<results>/{{sample}}/variants/parts/{part}.h5", part=range(1, VARIANTS["parts"] + 1)),
+        models=collect("<results>/{{sample}}/fold_{fold}/models/chrombpnet.safetensors", fold=FOLDS),
+        genome="<results>/genome/genome.json",
+        sequence="<results>/genome/genome.seq",
+        variants=VARIANTS["file"] or [],
+    output:
+        **({"figures": directory("<results>/{sample}/variants/figures")} if VARIANTS["top"] else {}),
+        table="<results>/{sample}/variants/variants.tsv.gz",
+        # Its index lies beside it if the variants are sorted.
+        vcf="<results>/{sample}/variants/variants.vcf.gz",
+        qc="<results>/{sample}/variants/variants.json",
+    log:
+        "<logs>/variants/{sample}.log",
+    benchmark:
+        "<benchmarks>/variants/{sample}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 8
+    resources:
+        mem_mb=scaled(8000),
+        runtime=scaled(120),
+        gpu=GPU,
+        device=CONFIG["device"],
+    params:
+        **inference_params(),
+        figures=lambda wildcards, output: (
+            f"--figures {output.figures} --top {VARIANTS['top']}" if VARIANTS["top"] else ""
+        ),
+    shell:
+        "python -m bpflow gather-variants --parts {input.parts} --variants {input.variants:q} --genome {input.genome}"
+        " --models {input.models} {params.figures}"
+        " --batch-size {params.batch_size} --device {resources.device} --precision {params.precision} --threads {threads}"
+        " --output {output.table} --vcf {output.vcf} --qc {output.qc} > {log} 2>&1"
