@@ -42,15 +42,16 @@ import torch
 from bpflow.devices import resolve_device, resolve_precision, set_threads
 from bpflow.genome import Genome, encode_fasta, reverse_complement_codes
 from bpflow.models import BPNet, BPNetConfig
+from bpflow.parts import Part
 from bpflow.prediction import predict_codes
 from bpflow.variant_checks import Checker
 from bpflow.variant_survey import survey
 from bpflow.variant_files import VariantFile
 from bpflow.variant_nulls import null_windows
-from bpflow.variant_parts import Identity, Part, write_part
+from bpflow.variant_parts import Identity, write_part
 from bpflow.variant_scoring import score_part
 from bpflow.variant_windows import allele_windows
-from bpflow.variants import BLOCK, Ensemble
+from bpflow.variants import BLOCK, VariantScorer
 
 FILTERS = (64, 128, 512)
 CHROMOSOME, GENOME = "chr1", 1 << 20
@@ -74,7 +75,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         genome, source = make_inputs(Path(folder))
         for filters in args.filters:
             model = BPNet(BPNetConfig(filters=filters, layers=args.layers), torch.Generator().manual_seed(1))
-            comparison = Comparison(Ensemble([model], args.batch_size, device, precision), genome, source, Path(folder))
+            comparison = Comparison(
+                VariantScorer([model], args.batch_size, device, precision), genome, source, Path(folder)
+            )
             rows.append(comparison.measure(args.seconds))
             print(json.dumps(rows[-1]), flush=True)
     print(table(rows))
@@ -104,7 +107,7 @@ class Comparison:
 
     Parameters
     ----------
-    ensemble
+    scorer
         One model, and how it is computed.
     genome, source
         The variants and their genome.
@@ -112,9 +115,9 @@ class Comparison:
         Where scores are written.
     """
 
-    def __init__(self, ensemble: Ensemble, genome: Genome, source: VariantFile, folder: Path) -> None:
-        self.ensemble, self.genome, self.source, self.folder = ensemble, genome, source, folder
-        self.checker = Checker(genome, ensemble.input_length, ensemble.output_length)
+    def __init__(self, scorer: VariantScorer, genome: Genome, source: VariantFile, folder: Path) -> None:
+        self.scorer, self.genome, self.source, self.folder = scorer, genome, source, folder
+        self.checker = Checker(genome, scorer.input_length, scorer.output_length)
         self.alleles = [allele for allele, _ in zip(source.alleles(), range(BLOCK), strict=False)]
         self.available = survey(source.alleles(), self.checker, genome).scored // BLOCK
 
@@ -141,7 +144,7 @@ class Comparison:
                 score_part(
                     self.source,
                     self.genome,
-                    self.ensemble,
+                    self.scorer,
                     writer,
                     Part(1, 1),
                     identity=self.identity(now * BLOCK),
@@ -158,20 +161,20 @@ class Comparison:
 
     def predict_block(self) -> Callable[[], object]:
         """Plain predictions of a block: both alleles, both strands."""
-        windows = allele_windows(self.alleles, self.genome, self.ensemble.input_length).codes
+        windows = allele_windows(self.alleles, self.genome, self.scorer.input_length).codes
         codes = np.concatenate([windows, reverse_complement_codes(windows)])
         assert len(codes) == 4 * BLOCK
         options = {
-            "batch_size": self.ensemble.batch_size,
-            "device": self.ensemble.device,
-            "precision": self.ensemble.precision,
+            "batch_size": self.scorer.batch_size,
+            "device": self.scorer.device,
+            "precision": self.scorer.precision,
         }
-        return lambda: predict_codes(self.ensemble.models[0], codes, **options)
+        return lambda: predict_codes(self.scorer.models[0], codes, **options)
 
     def null_block(self) -> Callable[[], object]:
         """A block of null variants."""
-        length, numbers = self.ensemble.input_length, range(BLOCK)
-        return lambda: self.ensemble.score(null_windows(self.alleles, numbers, self.genome, length, seed=1))
+        length, numbers = self.scorer.input_length, range(BLOCK)
+        return lambda: self.scorer.score(null_windows(self.alleles, numbers, self.genome, length, seed=1))
 
     def timed(self, make: Callable[[], Callable[[], object]]) -> Work:
         """Repeat what `make` gives; results are on the host when it returns, so that nothing is left to wait for."""
@@ -194,8 +197,8 @@ class Comparison:
             folds=("0",),
             peaks=None,
             peaks_sha256=None,
-            input_length=self.ensemble.input_length,
-            output_length=self.ensemble.output_length,
+            input_length=self.scorer.input_length,
+            output_length=self.scorer.output_length,
             n_variants=n_variants,
             n_null=0,
             n_peaks=0,
@@ -205,12 +208,12 @@ class Comparison:
 
     def context(self) -> dict[str, Any]:
         """What was measured, and on what."""
-        config, device = self.ensemble.models[0].config, self.ensemble.device
+        config, device = self.scorer.models[0].config, self.scorer.device
         return {
             "filters": config.filters,
             "layers": config.layers,
-            "batch_size": self.ensemble.batch_size,
-            "precision": str(self.ensemble.precision).removeprefix("torch."),
+            "batch_size": self.scorer.batch_size,
+            "precision": str(self.scorer.precision).removeprefix("torch."),
             "device": str(device),
             "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
             "threads": torch.get_num_threads(),

@@ -102,7 +102,7 @@ def open_contributions(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
             raise InputError(
                 f"not HDF5, or damaged ({error})", where=str(path), expected="contributions of 'bpflow contributions'"
             ) from None
-        shapes = [handle[name].shape if name in handle else None for name in ("raw/seq", "shap/seq")]
+        shapes = [getattr(handle.get(name), "shape", None) for name in ("raw/seq", "shap/seq")]
         if shapes[0] is None or shapes[0] != shapes[1] or len(shapes[0]) != 3 or shapes[0][1] != 4:
             raise InputError(
                 f"raw/seq of shape {shapes[0]} and shap/seq of shape {shapes[1]}",
@@ -125,10 +125,10 @@ def join_files(paths: Sequence[str], output: str | os.PathLike[str]) -> None:
     Raises
     ------
     InputError
-        A part is missing, or a file is of another model, head or list.
+        A part is missing, or a file is of another model, head or list, or of the official program.
     """
     with ExitStack() as stack:
-        handles = [stack.enter_context(open_contributions(path)) for path in paths]
+        handles = [stack.enter_context(_open_whole(path)) for path in paths]
         parts = [Part.parse(str(handle.attrs.get("part", "1/1"))) for handle in handles]
         for handle, path in zip(handles, paths, strict=True):
             _require_same(handles[0], handle, paths[0], path, ignored={"part"})
@@ -147,13 +147,13 @@ def average_files(paths: Sequence[str], output: str | os.PathLike[str]) -> None:
     Raises
     ------
     InputError
-        Files of different sequences, regions or heads.
+        Files of different sequences, regions or heads, or of the official program.
     """
     with ExitStack() as stack:
-        handles = [stack.enter_context(open_contributions(path)) for path in paths]
+        handles = [stack.enter_context(_open_whole(path)) for path in paths]
         for handle, path in zip(handles, paths, strict=True):
             _require_same(handles[0], handle, paths[0], path, ignored={"model", "model_sha256", "seed"})
-            _require_same_sequences(handles[0], handle, paths[0], path)
+            _require_same_regions(handles[0], handle, paths[0], path)
         first = handles[0]
         with _new_file(output) as target:
             target.attrs.update({name: first.attrs[name] for name in first.attrs if not name.startswith("model")})
@@ -167,6 +167,16 @@ def average_files(paths: Sequence[str], output: str | os.PathLike[str]) -> None:
             _average(target, CONVERGENCE[0], handles, np.max)
             _average(target, CONVERGENCE[1], handles, np.mean)
             _spread(target, handles)
+
+
+@contextmanager
+def _open_whole(path: str) -> Iterator[h5py.File]:
+    """Open a file that has all that is written here; one of the official program lacks some."""
+    with open_contributions(path) as handle:
+        for name in (*SCORES, *CONVERGENCE):
+            if name not in handle:
+                raise InputError(f"no {name}", where=path, expected="contributions of 'bpflow contributions'")
+        yield handle
 
 
 @contextmanager
@@ -203,7 +213,7 @@ def _dataset_names(handle: h5py.File) -> list[str]:
 def _copy(target: h5py.File, name: str, sources: Sequence[h5py.File]) -> None:
     """Write one after another what the sources hold under `name`, in blocks."""
     model = sources[0][name]
-    if model.ndim == 3:
+    if model.ndim > 1:
         dataset = _scores_dataset(target, name, model.shape[1:], model.dtype)
     else:
         dataset = target.create_dataset(name, shape=(0,), maxshape=(None,), dtype=model.dtype)
@@ -243,16 +253,26 @@ def _require_same(first: h5py.File, other: h5py.File, first_path: str, path: str
         )
 
 
-def _require_same_sequences(first: h5py.File, other: h5py.File, first_path: str, path: str) -> None:
-    same = first["raw/seq"].shape == other["raw/seq"].shape
-    if same:
-        starts = range(0, len(first["raw/seq"]), BLOCK)
-        same = all(
-            np.array_equal(first["raw/seq"][start : start + BLOCK], other["raw/seq"][start : start + BLOCK])
-            for start in starts
+def _require_same_regions(first: h5py.File, other: h5py.File, first_path: str, path: str) -> None:
+    names = [[name for name in _dataset_names(handle) if name.startswith("coords/")] for handle in (first, other)]
+    if not _same_values(first, other, ["raw/seq"]):
+        found = "other sequences"
+    elif names[0] != names[1] or not _same_values(first, other, names[0]):
+        found = "other regions"
+    else:
+        return
+    raise InputError(
+        found, where=str(path), expected=f"those of {first_path}, in the same order",
+        mend="Compute the contributions of every fold at the same regions",
+    )  # fmt: skip
+
+
+def _same_values(first: h5py.File, other: h5py.File, names: Sequence[str]) -> bool:
+    return all(
+        first[name].shape == other[name].shape
+        and all(
+            np.array_equal(first[name][start : start + BLOCK], other[name][start : start + BLOCK])
+            for start in range(0, len(first[name]), BLOCK)
         )
-    if not same:
-        raise InputError(
-            "other sequences", where=str(path), expected=f"those of {first_path}, in the same order",
-            mend="Compute the contributions of every fold at the same regions",
-        )  # fmt: skip
+        for name in names
+    )

@@ -5,7 +5,9 @@ The options are those that modisco-lite's own command has where nothing is said,
 
 from __future__ import annotations
 
+import logging
 import os
+import traceback
 from dataclasses import dataclass
 
 import h5py
@@ -16,6 +18,8 @@ from bpflow.errors import InputError
 from bpflow.files import atomic_path
 
 __all__ = ["Pattern", "discover", "read_patterns", "read_window"]
+
+log = logging.getLogger("bpflow")
 
 # What the modisco command passes where its user says nothing.
 OPTIONS = {
@@ -30,6 +34,8 @@ OPTIONS = {
 GROUPS = {"pos_patterns": "pos", "neg_patterns": "neg"}
 # A pattern's core reaches as far as positions with this share of the largest contribution, as in modisco's report.
 CORE_SHARE = 0.3
+# A motif and the flanks that are added to it while instances are aligned.
+LEAST_WINDOW = 50
 
 
 @dataclass(frozen=True)
@@ -68,8 +74,10 @@ def read_window(path: str | os.PathLike[str], window: int) -> tuple[np.ndarray, 
     Raises
     ------
     InputError
-        No contribution file, or one of shorter sequences.
+        No contribution file, one of shorter sequences, a window too narrow for motifs, or scores that are no numbers.
     """
+    if window < LEAST_WINDOW:
+        raise InputError(f"a window of {window} bases", where=str(path), expected=f"{LEAST_WINDOW} or more")
     with open_contributions(path) as handle:
         length = handle["raw/seq"].shape[2]
         if window > length:
@@ -78,7 +86,16 @@ def read_window(path: str | os.PathLike[str], window: int) -> tuple[np.ndarray, 
             )
         start = length // 2 - window // 2
         inside = slice(start, start + window)
-        return handle["raw/seq"][:, :, inside], handle["shap/seq"][:, :, inside].astype(np.float32)
+        scores = handle["shap/seq"][:, :, inside].astype(np.float32)
+        if not np.isfinite(scores).all():
+            row = int((~np.isfinite(scores)).any(axis=(1, 2)).argmax())
+            raise InputError(
+                f"scores of sequence {row + 1} that are no numbers",
+                where=str(path),
+                expected="finite ones",
+                mend="Check the model: its weights or predictions are not finite either",
+            )
+        return handle["raw/seq"][:, :, inside], scores
 
 
 def discover(
@@ -104,10 +121,21 @@ def discover(
     from modiscolite.tfmodisco import TFMoDISco
 
     arrays = (array.transpose(0, 2, 1).astype(np.float32) for array in (one_hot, hypothetical))
-    found = TFMoDISco(*arrays, max_seqlets_per_metacluster=max_seqlets, **OPTIONS)  # type: ignore[arg-type]
+    try:
+        found = TFMoDISco(*arrays, max_seqlets_per_metacluster=max_seqlets, **OPTIONS)  # type: ignore[arg-type]
+    except (IndexError, ValueError, ZeroDivisionError) as error:
+        if not _without_null(error):
+            raise
+        log.warning("contributions are all alike or of one sign: nothing tells motifs from noise")
+        found = (None, None)
     with atomic_path(output) as temporary:
         save_hdf5(temporary, *found, one_hot.shape[2])
     return read_patterns(output)
+
+
+def _without_null(error: Exception) -> bool:
+    """Whether MoDISco failed to fit its distribution of noise, which needs values of both signs."""
+    return any(frame.name == "extract_seqlets" for frame in traceback.extract_tb(error.__traceback__))
 
 
 def read_patterns(path: str | os.PathLike[str]) -> list[Pattern]:

@@ -21,6 +21,10 @@ __all__ = ["LARGEST_Q", "is_enzyme", "label", "motif_table", "report"]
 LARGEST_Q = 0.05
 # Log counts that differ from the references' by less, 5 % of the counts, say nothing about a sequence.
 LEAST_EFFECT = 0.05
+TABLE = [
+    *("pattern", "label", "consensus", "seqlets", "instances"),
+    *(f"{what}_{rank}" for rank in (1, 2, 3) for what in ("match", "p", "q")),
+]
 
 
 def is_enzyme(name: str) -> bool:
@@ -51,7 +55,7 @@ def motif_table(patterns: Sequence[Pattern], matches: Sequence[Sequence[Match]],
             known = found[rank] if rank < len(found) else Match("", float("nan"), float("nan"))
             row |= {f"match_{rank + 1}": known.name, f"p_{rank + 1}": known.p, f"q_{rank + 1}": known.q}
         rows.append(row)
-    return pd.DataFrame(rows, columns=None if rows else ["pattern", "label", "consensus", "seqlets", "instances"])
+    return pd.DataFrame(rows, columns=TABLE)
 
 
 def report(

@@ -33,9 +33,11 @@ class Part:
             raise InputError(f"the part {text!r}", expected="a number and a total, such as 2/8 for the second of eight")
         return part
 
-    def rows(self, n: int) -> slice:
-        """Which of n items are this part's; sizes of parts differ by at most one."""
-        return slice(n * (self.number - 1) // self.total, n * self.number // self.total)
+    def rows(self, n: int, *, block: int = 1) -> slice:
+        """Which of n items are this part's: whole blocks, whose numbers differ by at most one between parts."""
+        blocks = -(-n // block)
+        first, last = (place * blocks // self.total * block for place in (self.number - 1, self.number))
+        return slice(min(first, n), min(last, n))
 
     def __str__(self) -> str:
         return f"{self.number}/{self.total}"

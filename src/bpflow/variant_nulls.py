@@ -10,11 +10,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
-import torch
-from tangermeme.ersatz import dinucleotide_shuffle
 
-from bpflow.genome import OTHER_BASE, Genome
-from bpflow.models.encoding import one_hot
+from bpflow.genome import Genome
+from bpflow.shuffles import dinucleotide_shuffles
 from bpflow.variant_files import Allele
 from bpflow.variant_windows import Windows, surroundings, with_alleles
 
@@ -70,12 +68,8 @@ def shuffled(sequences: Sequence[np.ndarray], seeds: Sequence[int]) -> list[np.n
         by_length[len(sequence)].append(place)
     results = list(sequences)
     for places in by_length.values():
-        codes = torch.from_numpy(np.stack([sequences[place] for place in places]))
-        # The letters' own channel layout is wanted, not the one that the models' convolutions like.
-        letters = one_hot(codes).to(torch.int8).contiguous()
-        # One shuffle each: of several, the library refuses those that cannot differ.
-        shuffles = dinucleotide_shuffle(letters, n=1, random_state=[seeds[place] for place in places], allow_N=True)
-        for place, letter in zip(places, shuffles[:, 0], strict=True):
-            known = letter.sum(0) > 0
-            results[place] = torch.where(known, letter.argmax(0), OTHER_BASE).to(torch.uint8).numpy()
+        codes = np.stack([sequences[place] for place in places])
+        shuffles = dinucleotide_shuffles(codes, 1, np.array([seeds[place] for place in places]))
+        for place, shuffle in zip(places, shuffles[:, 0], strict=True):
+            results[place] = shuffle
     return results

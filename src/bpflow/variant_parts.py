@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import json
 import os
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any
 
 import h5py
 import numpy as np
@@ -22,9 +21,10 @@ import numpy as np
 from bpflow import __version__
 from bpflow.errors import InputError
 from bpflow.files import atomic_path, existing
-from bpflow.variants import BLOCK, Scores
+from bpflow.parts import Part, in_order
+from bpflow.variants import Scores
 
-__all__ = ["Identity", "Part", "PartWriter", "Parts", "write_part"]
+__all__ = ["Identity", "PartWriter", "Parts", "write_part"]
 
 STAGE = "variant scores"
 CHUNK_ROWS = 4096
@@ -87,31 +87,6 @@ class Identity:
         return json.dumps(asdict(self), sort_keys=True)
 
 
-class Part(NamedTuple):
-    """Part `number` of `of`, counted from 1."""
-
-    number: int
-    of: int
-
-    @classmethod
-    def parse(cls, text: str) -> Part:
-        """Read ``K/N``."""
-        match = re.fullmatch(r"([1-9]\d*)/([1-9]\d*)", text)
-        part = cls(*map(int, match.groups())) if match else None
-        if part is None or part.number > part.of:
-            raise ValueError(f"{text!r} found, K/N with K from 1 to N expected, such as 1/8")
-        return part
-
-    def share(self, total: int) -> range:
-        """The items of this part among `total`: whole blocks, next to each other."""
-        blocks = -(-total // BLOCK)
-        first, last = (place * blocks // self.of * BLOCK for place in (self.number - 1, self.number))
-        return range(min(first, total), min(last, total))
-
-    def __str__(self) -> str:
-        return f"{self.number}/{self.of}"
-
-
 class PartWriter:
     """Appends scores to an open file."""
 
@@ -171,7 +146,8 @@ class Parts:
         try:
             found = [(*self._open(path), Path(path)) for path in paths]
             self.identity = _common_identity([(identity, path) for _, identity, _, path in found])
-            self._handles = _all_parts({part: handle for handle, _, part, _ in found}, len(found))
+            order = in_order([part for _, _, part, _ in found], [str(path) for *_, path in found])
+            self._handles = [found[place][0] for place in order]
         except BaseException:
             self._stack.close()
             raise
@@ -224,18 +200,3 @@ def _common_identity(found: Sequence[tuple[Identity, Path]]) -> Identity:
                     mend="Score all parts with the same files, options and version",
                 )
     return first
-
-
-def _all_parts(found: Mapping[Part, h5py.File], number: int) -> list[h5py.File]:
-    of = sorted({part.of for part in found})
-    absent = [str(Part(k, of[0])) for k in range(1, of[0] + 1) if Part(k, of[0]) not in found]
-    wrong = None
-    if len(of) > 1:
-        wrong = f"parts of {' and of '.join(map(str, of))}"
-    elif absent:
-        wrong = f"part {absent[0]} is missing"
-    elif len(found) < number:
-        wrong = "a part is given twice"
-    if wrong:
-        raise InputError(wrong, where="--parts", expected="each part of one whole once")
-    return [found[part] for part in sorted(found)]

@@ -11,13 +11,14 @@ import numpy as np
 from bpflow.errors import InputError
 from bpflow.genome import Genome
 from bpflow.model_regions import within_chromosomes
+from bpflow.parts import Part
 from bpflow.progress import Meter
 from bpflow.regions import centers, on, read_regions
 from bpflow.variant_checks import Checker, scorable
 from bpflow.variant_files import Allele, VariantFile
 from bpflow.variant_nulls import null_ranks, null_windows
-from bpflow.variant_parts import Identity, Part, PartWriter
-from bpflow.variants import BLOCK, Ensemble, in_blocks
+from bpflow.variant_parts import Identity, PartWriter
+from bpflow.variants import BLOCK, VariantScorer, in_blocks
 
 __all__ = ["draw_peaks", "score_part"]
 
@@ -56,7 +57,7 @@ def draw_peaks(
 def score_part(
     source: VariantFile,
     genome: Genome,
-    ensemble: Ensemble,
+    scorer: VariantScorer,
     writer: PartWriter,
     part: Part,
     *,
@@ -69,7 +70,7 @@ def score_part(
     ----------
     source, genome
         The variants and their genome.
-    ensemble
+    scorer
         The models.
     writer
         Takes the scores.
@@ -82,25 +83,26 @@ def score_part(
     """
     if peak_starts is None:
         peak_starts = np.zeros(0, np.int64)
-    own, nulls, peaks = (part.share(n) for n in (identity.n_variants, identity.n_null, len(peak_starts)))
+    totals = identity.n_variants, identity.n_null, len(peak_starts)
+    own, nulls, peaks = (range(*part.rows(n, block=BLOCK).indices(n)) for n in totals)
     ranks = null_ranks(np.array(nulls), identity.n_null, identity.n_variants) if nulls else np.zeros(0, np.int64)
-    checker = Checker(genome, ensemble.input_length, ensemble.output_length)
+    checker = Checker(genome, scorer.input_length, scorer.output_length)
     # What null variants are made of, by rank: found on the way through the file.
     origins: dict[int, Allele] = {}
     wanted = frozenset(ranks.tolist())
     with Meter(len(own) + len(nulls) + len(peaks), "scoring", "sequences") as meter:
         for block in in_blocks(_own_alleles(scorable(source.alleles(), checker), own, wanted, origins)):
-            writer.append_scores("variants", ensemble.score_alleles(block, genome))
+            writer.append_scores("variants", scorer.score_alleles(block, genome))
             meter.advance(len(block))
         for first in range(0, len(nulls), BLOCK):
             alleles = [origins[rank] for rank in ranks[first : first + BLOCK].tolist()]
             numbers = nulls[first : first + BLOCK]
-            windows = null_windows(alleles, numbers, genome, ensemble.input_length, seed=identity.seed)
-            writer.append_scores("null", ensemble.score(windows))
+            windows = null_windows(alleles, numbers, genome, scorer.input_length, seed=identity.seed)
+            writer.append_scores("null", scorer.score(windows))
             meter.advance(len(alleles))
         for first in range(peaks.start, peaks.stop, BLOCK):
             starts = peak_starts[first : min(first + BLOCK, peaks.stop)]
-            predicted = ensemble.predict(genome.windows(starts, ensemble.input_length))
+            predicted = scorer.predict(genome.windows(starts, scorer.input_length))
             writer.append_peaks(predicted.log_counts.T.cpu().numpy())
             meter.advance(len(starts))
 

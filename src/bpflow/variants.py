@@ -11,7 +11,6 @@ beside each other in a batch however a file is divided into parts, so that parts
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -21,16 +20,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bpflow.checkpoints import load_model
-from bpflow.errors import InputError
 from bpflow.genome import Genome
-from bpflow.models import ChromBPNet, ProfileModel
+from bpflow.models import ProfileModel
 from bpflow.models.encoding import reverse_complement
 from bpflow.prediction import predict_on_device
 from bpflow.variant_files import Allele
 from bpflow.variant_windows import Windows, allele_windows
 
-__all__ = ["BLOCK", "BothStrands", "Ensemble", "Scores", "in_blocks", "jensen_shannon_bits", "load_ensemble"]
+__all__ = ["BLOCK", "BothStrands", "Scores", "VariantScorer", "in_blocks", "jensen_shannon_bits"]
 
 BLOCK = 128
 
@@ -67,7 +64,7 @@ class Scores(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Ensemble:
+class VariantScorer:
     """Models of one or more folds with the same windows, and how they are computed.
 
     Attributes
@@ -125,29 +122,6 @@ class Ensemble:
             profiles.append((one + other.flip(1)) / 2)
             log_counts.append(logs.view(2, -1).mean(0))
         return torch.cat(profiles), torch.cat(log_counts)
-
-
-def load_ensemble(paths: Sequence[str | os.PathLike[str]]) -> list[ProfileModel]:
-    """Load one model a fold; of a ChromBPNet the accessibility part, which predicts without the enzyme's bias.
-
-    Raises
-    ------
-    InputError
-        A file that is no model, or models of different windows.
-    """
-    models = []
-    for path in paths:
-        model, _ = load_model(path)
-        models.append(model.accessibility if isinstance(model, ChromBPNet) else model)
-        lengths, first = ((m.config.input_length, m.config.output_length) for m in (models[-1], models[0]))
-        if lengths != first:
-            raise InputError(
-                f"a model of {lengths[0]} bases to {lengths[1]}",
-                where=str(path),
-                expected=f"{first[0]} to {first[1]}, as the first model has it",
-                mend="Give models of one run",
-            )
-    return models
 
 
 def jensen_shannon_bits(p: Tensor, q: Tensor) -> Tensor:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from bpflow.genome import Genome, encode_fasta
+from bpflow.motif_discovery import Pattern, discover
 from unit import simulated
+from unit.simulated_contributions import Simulated, simulate
 
 
 @pytest.fixture(scope="session")
@@ -40,3 +43,17 @@ def fragments(sequences) -> list[tuple[str, int, int]]:
 @pytest.fixture(scope="session")
 def fragment_file(fragments, tmp_path_factory) -> Path:
     return simulated.write_fragments(tmp_path_factory.mktemp("reads") / "fragments.tsv.gz", fragments, "# made up\n")
+
+
+class Discovered(NamedTuple):
+    """Simulated contributions, the file of the motifs in them, and those motifs."""
+
+    made: Simulated
+    path: Path
+    patterns: list[Pattern]
+
+
+@pytest.fixture(scope="session")
+def discovered(tmp_path_factory) -> Discovered:
+    made, path = simulate(), tmp_path_factory.mktemp("motifs") / "modisco.h5"
+    return Discovered(made, path, discover(made.one_hot, made.hypothetical, path, max_seqlets=1000))

@@ -13,7 +13,7 @@ import torch
 from bpflow.genome import Genome
 from bpflow.models import BPNet, BPNetConfig, ChromBPNet
 from bpflow.variant_files import Allele
-from bpflow.variants import Ensemble
+from bpflow.variants import VariantScorer
 from unit import simulated
 
 INPUT, OUTPUT = 64, 20
@@ -49,8 +49,8 @@ def tiny_chrombpnet(seed: int) -> ChromBPNet:
     return ChromBPNet(tiny_bpnet(seed), tiny_bpnet(seed + 100, filters=3)).eval()
 
 
-def ensemble(models: Sequence, batch_size: int = 16) -> Ensemble:
-    return Ensemble(models, batch_size, torch.device("cpu"), torch.float32)
+def ensemble(models: Sequence, batch_size: int = 16) -> VariantScorer:
+    return VariantScorer(models, batch_size, torch.device("cpu"), torch.float32)
 
 
 def snv(chrom: str, start: int, which: int = 0, name: str = ".") -> Allele:

@@ -48,7 +48,7 @@ FLOORS = {
         *("mutagenesis", "mutagenesis_file"),
         *("contributions", "motif_discovery", "motif_matches", "motif_instances", "motif_record"),
         *("variants", "variant_nulls", "variant_scoring", "variant_parts"),
-        *("variant_results", "variant_annotation", "variant_record"),
+        *("variant_results", "variant_annotation", "variant_record", "variant_contributions"),
     ],
     5: ["cli", "report", "settings"],
 }

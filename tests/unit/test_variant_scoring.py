@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from bpflow.errors import InputError
+from bpflow.parts import Part
 from bpflow.regions import from_centers, write_regions
 from bpflow.variant_files import VariantFile
-from bpflow.variant_parts import Identity, Part, Parts, write_part
+from bpflow.variant_parts import Identity, Parts, write_part
 from bpflow.variant_scoring import draw_peaks, score_part
 from bpflow.variants import BLOCK
 from unit import small_variants as small
@@ -30,7 +31,7 @@ def identity(n_peaks: int = 0) -> Identity:
 
 
 def score(folder, genome, part: Part, source: VariantFile, peak_starts=None):
-    path = folder / f"{part.number}_{part.of}.h5"
+    path = folder / f"{part.number}_{part.total}.h5"
     models = small.ensemble([small.tiny_bpnet(0)])
     with write_part(path, identity(0 if peak_starts is None else len(peak_starts)), part) as writer:
         score_part(

@@ -9,15 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
 
-from bpflow.checkpoints import save_model
-from bpflow.errors import InputError
 from bpflow.genome import Genome, reverse_complement_codes
-from bpflow.models import BPNet, BPNetConfig
+from bpflow.models import BPNet
 from bpflow.models.encoding import one_hot
-from bpflow.prediction import predict_codes
 from bpflow.variant_files import Allele
 from bpflow.variant_windows import Windows, allele_windows
-from bpflow.variants import BLOCK, in_blocks, jensen_shannon_bits, load_ensemble
+from bpflow.variants import BLOCK, in_blocks, jensen_shannon_bits
 from unit import small_variants as small
 
 COMPLEMENT = str.maketrans("ACGTacgt", "TGCAtgca")
@@ -143,22 +140,3 @@ def test_blocks_hold_all_items_in_order():
     blocks = list(in_blocks(iter(items)))
     assert [len(block) for block in blocks] == [BLOCK, BLOCK, 3]
     assert [item for block in blocks for item in block] == items
-
-
-def test_of_a_chrombpnet_the_part_without_bias_is_used(tmp_path):
-    whole, plain = small.tiny_chrombpnet(4), small.tiny_bpnet(5)
-    save_model(whole, tmp_path / "a.safetensors", metadata={})
-    save_model(plain, tmp_path / "b.safetensors", metadata={})
-    codes = np.random.default_rng(0).integers(0, 4, (3, small.INPUT)).astype(np.uint8)
-    loaded = load_ensemble([tmp_path / "a.safetensors", tmp_path / "b.safetensors"])
-    for model, expected in zip(loaded, (whole.accessibility, plain), strict=True):
-        np.testing.assert_array_equal(predict_codes(model, codes).log_counts, predict_codes(expected, codes).log_counts)
-    assert not np.allclose(predict_codes(loaded[0], codes).log_counts, predict_codes(whole, codes).log_counts)
-
-
-def test_models_of_other_windows_are_refused(tmp_path):
-    save_model(small.tiny_bpnet(0), tmp_path / "a.safetensors", metadata={})
-    longer = BPNet(BPNetConfig(filters=2, layers=1, input_length=66, output_length=20, profile_kernel=5))
-    save_model(longer, tmp_path / "b.safetensors", metadata={})
-    with pytest.raises(InputError, match=r"a model of 66 bases to 20\. Expected 64 to 20"):
-        load_ensemble([tmp_path / "a.safetensors", tmp_path / "b.safetensors"])

@@ -37,7 +37,7 @@ def test_overhead_is_that_of_turns_side_by_side(tmp_path, monkeypatch):
     """Where a turn is slow for both, their quotient stays."""
     genome, source = variants.make_inputs(tmp_path)
     model = variants.BPNet(variants.BPNetConfig(filters=2, layers=1))
-    ensemble = variants.Ensemble([model], 64, torch.device("cpu"), torch.float32)
+    ensemble = variants.VariantScorer([model], 64, torch.device("cpu"), torch.float32)
     turns = {"score": [10.0, 1.0, 10.0], "plain_predict": [12.0, 1.2, 40.0], "null": [1.0], "survey": [1.0]}
     monkeypatch.setattr(variants, "in_turns", lambda works, seconds: turns)
     record = variants.Comparison(ensemble, genome, source, tmp_path).measure(1)
@@ -48,13 +48,15 @@ def test_overhead_is_that_of_turns_side_by_side(tmp_path, monkeypatch):
 def test_as_many_variants_are_scored_as_are_counted(tmp_path, monkeypatch):
     genome, source = variants.make_inputs(tmp_path)
     model = variants.BPNet(variants.BPNetConfig(filters=2, layers=1))
-    ensemble = variants.Ensemble([model], 64, torch.device("cpu"), torch.float32)
+    ensemble = variants.VariantScorer([model], 64, torch.device("cpu"), torch.float32)
     comparison = variants.Comparison(ensemble, genome, source, tmp_path)
     assert comparison.available == 2
     scored = []
     score = ensemble.score
     monkeypatch.setattr(
-        variants.Ensemble, "score", lambda self, windows: (scored.append(len(windows.reference)), score(windows))[1]
+        variants.VariantScorer,
+        "score",
+        lambda self, windows: (scored.append(len(windows.reference)), score(windows))[1],
     )
     comparison.score(3)
     assert scored == [BLOCK] * 3

@@ -18,13 +18,13 @@ from scipy.stats import false_discovery_control
 from bpflow import variant_results
 from bpflow.checkpoints import save_model
 from bpflow.cli import main
+from bpflow.ensemble import corrected, load_ensemble
 from bpflow.files import sha256
 from bpflow.genome import Genome
 from bpflow.regions import from_centers, write_regions
 from bpflow.variant_files import Allele
 from bpflow.variant_nulls import null_ranks, null_windows
 from bpflow.variant_scoring import draw_peaks
-from bpflow.variants import load_ensemble
 from unit import small_variants as small
 
 N_NULL, N_PEAKS, SEED = 150, 40, 7
@@ -105,7 +105,9 @@ def scores_file(folder) -> Path:
 
 def test_scores_are_those_of_the_variants_their_nulls_and_the_peaks(folder, scores_file):
     genome = Genome.open(folder / "genome.fa")
-    ensemble = small.ensemble(load_ensemble([folder / f"model_{fold}.safetensors" for fold in range(2)]), 64)
+    ensemble = small.ensemble(
+        corrected(load_ensemble([folder / f"model_{fold}.safetensors" for fold in range(2)])).models, 64
+    )
     alleles, numbers = small.snvs(300), np.arange(N_NULL)
     chosen = [alleles[rank] for rank in null_ranks(numbers, N_NULL, len(alleles))]
     starts = draw_peaks(folder / "peaks.narrowPeak", genome, small.INPUT, at_most=N_PEAKS, seed=SEED)
@@ -327,7 +329,7 @@ MISTAKES = {
         lambda f: options(f, "--part", "1/2", "--scores", "s.h5", "--qc", f / "x.json"),
         r"--qc with --part\. Expected --scores alone",
     ),
-    "no such part": (lambda f: options(f, "--part", "3/2", "--scores", "s.h5"), "'3/2' found, K/N with K from 1 to N"),
+    "no such part": (lambda f: options(f, "--part", "3/2", "--scores", "s.h5"), "the part '3/2'"),
     "names of folds": (
         lambda f: options(f, "--output", f / "x.tsv", "--folds", "0"),
         "1 names of folds for 2 models",

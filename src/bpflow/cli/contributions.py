@@ -42,7 +42,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add_inputs(parser)
     parser.add_argument(
-        "--max-regions", type=positive_int, default=30_000, help="at most so many, drawn at random; in the file's order"
+        "--max-regions", type=positive_int, default=30_000, help="at most so many regions or sequences, drawn at random"
     )
     parser.add_argument("--heads", nargs="+", choices=("counts", "profile"), default=["counts", "profile"])
     parser.add_argument("--references", type=positive_int, default=20, help="dinucleotide shuffles of each sequence")
@@ -118,17 +118,21 @@ def run(args: argparse.Namespace) -> None:
         write_bigwigs(folder, heads, args.genome, computing.threads)
 
 
-def _regions(args: argparse.Namespace, part: Part, length: int) -> tuple[int, Inputs]:
+def _drawn(args: argparse.Namespace, n: int) -> np.ndarray:
+    """Which of n regions or sequences are explained, in order."""
     import numpy as np
 
+    if n <= args.max_regions:
+        return np.arange(n)
+    log.info("%d of %d are explained", args.max_regions, n)
+    return np.sort(np.random.default_rng(args.seed).choice(n, args.max_regions, replace=False))
+
+
+def _regions(args: argparse.Namespace, part: Part, length: int) -> tuple[int, Inputs]:
     from bpflow.genome import Genome
 
     inputs = read_region_inputs(args.regions, Genome.open(args.genome), length)
-    chosen = np.arange(len(inputs.frame))
-    if len(chosen) > args.max_regions:
-        log.info("%d of %d regions are explained", args.max_regions, len(chosen))
-        rng = np.random.default_rng(args.seed)
-        chosen = np.sort(rng.choice(chosen, args.max_regions, replace=False))
+    chosen = _drawn(args, len(inputs.frame))
     whole, chosen = len(chosen), chosen[part.rows(len(chosen))]
     starts = inputs.places[chosen] - length // 2
     batches = (inputs.genome.windows(starts[first : first + BATCH], length) for first in range(0, len(starts), BATCH))
@@ -137,15 +141,14 @@ def _regions(args: argparse.Namespace, part: Part, length: int) -> tuple[int, In
 
 
 def _sequences(args: argparse.Namespace, part: Part, length: int) -> tuple[int, Inputs]:
-    from itertools import islice
-
     import numpy as np
 
     from bpflow.sequences import in_batches, read_sequences
 
     # Read once for the names and all checks, so that a mistake in the last record costs nothing.
-    names = [name for name, _ in read_sequences(args.sequences, length)][: args.max_regions]
-    rows = part.rows(len(names))
-    records = islice(read_sequences(args.sequences, length), rows.start, rows.stop)
-    coordinates = {"name": np.array(names[rows], dtype=object)}
-    return len(names), Inputs(rows.stop - rows.start, in_batches(records, BATCH), coordinates)
+    names = np.array([name for name, _ in read_sequences(args.sequences, length)], dtype=object)
+    chosen = _drawn(args, len(names))
+    whole, chosen = len(chosen), chosen[part.rows(len(chosen))]
+    wanted = set(chosen.tolist())
+    records = (record for row, record in enumerate(read_sequences(args.sequences, length)) if row in wanted)
+    return whole, Inputs(len(chosen), in_batches(records, BATCH), {"name": names[chosen]})

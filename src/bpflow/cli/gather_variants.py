@@ -13,7 +13,7 @@ from bpflow.errors import InputError
 if TYPE_CHECKING:
     from bpflow.genome import Genome
     from bpflow.variant_parts import Identity
-    from bpflow.variants import Ensemble
+    from bpflow.variants import VariantScorer
 
 SUMMARY = (
     "Join the scores of all parts that 'bpflow variants --part' wrote, and compute quantiles, p- and q-values over all "
@@ -56,14 +56,16 @@ def run(args: argparse.Namespace) -> None:
                 where=args.genome,
                 expected="the genome of the parts, with the same chromosomes",
             )
-        write_outputs(args, source, genome, found, parts, lambda: _ensemble(args))
+        write_outputs(args, source, genome, found, parts, lambda: _scorer(args))
 
 
-def _ensemble(args: argparse.Namespace) -> Ensemble:
-    from bpflow.variants import Ensemble, load_ensemble
+def _scorer(args: argparse.Namespace) -> VariantScorer:
+    from bpflow.ensemble import corrected, load_ensemble
+    from bpflow.variants import VariantScorer
 
     computing = resolve_computing(args)
-    return Ensemble(load_ensemble(args.models), args.batch_size, computing.device, computing.precision)
+    models = corrected(load_ensemble(args.models)).models
+    return VariantScorer(models, args.batch_size, computing.device, computing.precision)
 
 
 def _check(args: argparse.Namespace, genome: Genome, identity: Identity) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bpflow.variant_parts import Parts
     from bpflow.variant_results import Leading
     from bpflow.variant_survey import Survey
-    from bpflow.variants import Ensemble
+    from bpflow.variants import VariantScorer
 
 __all__ = ["OUTPUTS", "add_outputs", "check_outputs", "write_outputs"]
 
@@ -68,9 +68,9 @@ def write_outputs(
     genome: Genome,
     survey: Survey,
     parts: Parts,
-    ensemble: Callable[[], Ensemble],
+    scorer: Callable[[], VariantScorer],
 ) -> None:
-    """Compute the results from all scores and write what was asked for; `ensemble` is called for figures alone."""
+    """Compute the results from all scores and write what was asked for; `scorer` is called for figures alone."""
     from bpflow.annotated_vcf import write_annotated
     from bpflow.files import write_json
     from bpflow.variant_annotation import FIELDS, annotation_rows
@@ -103,7 +103,7 @@ def write_outputs(
             index=survey.is_sorted,
         )
     if args.figures:
-        _draw(Path(args.figures), top.leading, genome, ensemble(), tested=parts.identity.n_null > 0)
+        _draw(Path(args.figures), top.leading, genome, scorer(), tested=parts.identity.n_null > 0)
     record = variant_record(source, survey, parts.identity, significant=significant, left_out_of_vcf=left_out)
     if args.qc:
         write_json(args.qc, record)
@@ -112,11 +112,12 @@ def write_outputs(
     log.info("scored %d of %d alleles", survey.scored, record["alleles"])
 
 
-def _draw(folder: Path, leading: list[Leading], genome: Genome, ensemble: Ensemble, *, tested: bool) -> None:
+def _draw(folder: Path, leading: list[Leading], genome: Genome, scorer: VariantScorer, *, tested: bool) -> None:
     import numpy as np
 
     from bpflow.prediction import expected_counts
-    from bpflow.report.variant_figures import draw_variant
+    from bpflow.report.variant_figures import contribution_panel, draw_variant
+    from bpflow.variant_contributions import LOGO_WIDTH, allele_contributions
     from bpflow.variant_windows import allele_windows
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -124,8 +125,8 @@ def _draw(folder: Path, leading: list[Leading], genome: Genome, ensemble: Ensemb
         if FIGURE.fullmatch(stale.name):
             stale.unlink()
     for rank, variant in enumerate(leading, start=1):
-        windows = allele_windows([variant.allele], genome, ensemble.input_length)
-        predicted = ensemble.predict(windows.codes)
+        windows = allele_windows([variant.allele], genome, scorer.input_length)
+        predicted = scorer.predict(windows.codes)
         profiles, log_counts = (part[0].cpu().numpy() for part in predicted)
         reference, alternative = profiles * expected_counts(log_counts)[:, None]
         ref, alt = (_shortened(letters) for letters in (variant.allele.ref, variant.allele.alt))
@@ -133,7 +134,14 @@ def _draw(folder: Path, leading: list[Leading], genome: Genome, ensemble: Ensemb
         effect = f"integrative effect {-variant.minus_effect:.3g}" + (f", q {variant.q:.2g}" if tested else "")
         place = f"{variant.allele.chrom}:{variant.allele.start + 1}"
         file = f"{rank:02d}_{place.replace(':', '_')}_{ref}_{alt}.svg".replace("/", "_")
-        draw_variant(folder / file, np.asarray(reference), alternative, title=f"{name}{place} {ref}>{alt}, {effect}")
+        letters = allele_contributions(scorer.models, windows.codes, seed=rank, device=scorer.device)
+        limits = {"highest": 1.05 * letters.max(), "lowest": min(1.05 * letters.min(), 0.0)}
+        panels = [
+            contribution_panel(part, -LOGO_WIDTH // 2, name=allele, **limits)
+            for part, allele in zip(letters, ("reference", "alternative"), strict=True)
+        ]
+        title = f"{name}{place} {ref}>{alt}, {effect}"
+        draw_variant(folder / file, np.asarray(reference), alternative, title=title, panels=panels)
 
 
 def _shortened(letters: str) -> str:

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     import numpy as np
 
     from bpflow.genome import Genome
-    from bpflow.variant_parts import Identity, Part
+    from bpflow.variant_parts import Identity
     from bpflow.variant_survey import Survey
-    from bpflow.variants import Ensemble
+    from bpflow.variants import VariantScorer
 
 SUMMARY = (
     "Score variants: what the alternative allele does to predicted counts and profile, by the mean over folds and by "
@@ -56,7 +56,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add_seed(parser)
     add_outputs(parser, required=False)
-    parser.add_argument("--part", type=_part, metavar="K/N", help="score only this part, into --scores")
+    parser.add_argument("--part", metavar="K/N", help="score only this part, into --scores")
     parser.add_argument("--scores", metavar="H5", help="file of scores to write; kept only if it is named")
     add_computing(parser)
 
@@ -64,34 +64,36 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Score the variants, or a part of them."""
     _check(args)
+    from bpflow.ensemble import corrected, load_ensemble
     from bpflow.genome import Genome
+    from bpflow.parts import Part
     from bpflow.variant_checks import Checker
     from bpflow.variant_files import VariantFile
-    from bpflow.variant_parts import Part, Parts, write_part
+    from bpflow.variant_parts import Parts, write_part
     from bpflow.variant_scoring import draw_peaks, score_part
     from bpflow.variant_survey import survey
-    from bpflow.variants import Ensemble, load_ensemble
+    from bpflow.variants import VariantScorer
 
+    part = Part.parse(args.part) if args.part else Part()
     genome = Genome.open(args.genome)
     source = VariantFile.open(args.variants)
-    models = load_ensemble(args.models)
+    models = corrected(load_ensemble(args.models)).models
     computing = resolve_computing(args)
-    ensemble = Ensemble(models, args.batch_size, computing.device, computing.precision)
-    lengths = ensemble.input_length, ensemble.output_length
+    scorer = VariantScorer(models, args.batch_size, computing.device, computing.precision)
+    lengths = scorer.input_length, scorer.output_length
     found = survey(source.alleles(), Checker(genome, *lengths), genome)
     found.require_scored(args.variants)
     peaks = None
     if args.peaks:
-        peaks = draw_peaks(args.peaks, genome, ensemble.input_length, at_most=args.max_peaks, seed=args.seed)
-    identity = _identity(args, genome, ensemble, found, peaks, computing.precision_name)
-    part = args.part or Part(1, 1)
+        peaks = draw_peaks(args.peaks, genome, scorer.input_length, at_most=args.max_peaks, seed=args.seed)
+    identity = _identity(args, genome, scorer, found, peaks, computing.precision_name)
     with tempfile.TemporaryDirectory(prefix="bpflow_") as folder:
         scores = args.scores or Path(folder) / "scores.h5"
         with write_part(scores, identity, part) as writer:
-            score_part(source, genome, ensemble, writer, part, identity=identity, peak_starts=peaks)
+            score_part(source, genome, scorer, writer, part, identity=identity, peak_starts=peaks)
         if args.part is None:
             with Parts([scores]) as parts:
-                write_outputs(args, source, genome, found, parts, lambda: ensemble)
+                write_outputs(args, source, genome, found, parts, lambda: scorer)
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -120,7 +122,7 @@ def _check(args: argparse.Namespace) -> None:
 def _identity(
     args: argparse.Namespace,
     genome: Genome,
-    ensemble: Ensemble,
+    scorer: VariantScorer,
     found: Survey,
     peaks: np.ndarray | None,
     precision: str,
@@ -136,20 +138,11 @@ def _identity(
         folds=tuple(args.folds or map(str, range(len(args.models)))),
         peaks=None if peaks is None else Path(args.peaks).name,
         peaks_sha256=None if peaks is None else sha256(args.peaks),
-        input_length=ensemble.input_length,
-        output_length=ensemble.output_length,
+        input_length=scorer.input_length,
+        output_length=scorer.output_length,
         n_variants=found.scored,
         n_null=args.null,
         n_peaks=0 if peaks is None else len(peaks),
         seed=args.seed,
         precision=precision,
     )
-
-
-def _part(text: str) -> Part:
-    from bpflow.variant_parts import Part
-
-    try:
-        return Part.parse(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
