@@ -89,7 +89,7 @@ def find_instances(one_hot: np.ndarray, hypothetical: np.ndarray, patterns: Sequ
     kept = (
         (found["contribution"] / usual >= LEAST_SHARE)
         & (sums(strong_bases(contributions)) > 0)
-        & (sums(one_hot.any(axis=1)) == end - start)
+        & (sums(one_hot.sum(axis=1)) == end - start)
     )
     return _without_overlaps(found[kept])
 
