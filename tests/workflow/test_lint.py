@@ -19,7 +19,7 @@ from bpflow import __version__
 BIN = Path(sys.executable).parent
 #: Names of a package on PyPI and of its conda package or its module, where they differ.
 CONDA_NAMES = {"pytorch": "torch", "python-isal": "isal"}
-MODULE_NAMES = {"yaml": "pyyaml"}
+MODULE_NAMES = {"modiscolite": "modisco-lite", "yaml": "pyyaml"}
 
 
 @pytest.mark.parametrize(
