@@ -1,8 +1,9 @@
-"""Where motifs occur: FIMO (Grant et al. 2011), as memelite computes it, over sequence masked by contributions.
+"""Where motifs occur: FIMO (Grant et al. 2011), as memelite computes it, where bases contribute.
 
-Only bases among those that contribute most are scanned, so that a word that resembles a motif but means nothing to the
-model is no instance. finemo, which fits contributions with all motifs at once, reads the same files; on a CPU it takes
-hundreds of times longer.
+A match counts only among the bases that contribute most, so that a word that resembles a motif but means nothing to the
+model is no instance. What is scanned is the sequence itself and not what a mask would leave of it: FIMO lets an unknown
+base score 0, which is above a sharp motif's threshold, so that windows of masked bases would match. finemo, which fits
+contributions with all motifs at once, reads the same files; on a CPU it takes hundreds of times longer.
 """
 
 from __future__ import annotations
@@ -14,38 +15,36 @@ import pandas as pd
 
 from bpflow.motif_discovery import Pattern
 
-__all__ = ["COLUMNS", "find_instances", "mask_weak", "place_instances"]
+__all__ = ["COLUMNS", "find_instances", "place_instances", "strong_bases"]
 
 COLUMNS = ["row", "pattern", "start", "end", "strand", "score", "p", "contribution"]
-# The share of bases that are masked, and the width over which contributions are summed to decide.
-MASKED_SHARE = 0.9
+# The share of bases that are weak, and the width over which contributions are summed to decide.
+WEAK_SHARE = 0.9
 SMOOTHED = 9
 LARGEST_P = 1e-4
 # An instance contributes at least this share of what the pattern's own do on average.
 LEAST_SHARE = 0.3
 
 
-def mask_weak(one_hot: np.ndarray, contributions: np.ndarray) -> np.ndarray:
-    """Sequence (N, 4, L) with zeros where the bases around contribute little in sum, whatever their sign.
+def strong_bases(contributions: np.ndarray) -> np.ndarray:
+    """Which bases (N, L) are among the tenth of all around which most is contributed in sum, whatever the sign.
 
     Parameters
     ----------
-    one_hot
-        (N, 4, L).
     contributions
         (N, L) of the bases that are there.
     """
-    sizes = np.abs(contributions)
-    sums = np.cumsum(np.pad(sizes, ((0, 0), (SMOOTHED // 2 + 1, SMOOTHED // 2))), axis=1)
+    sums = _totals(np.pad(np.abs(contributions), ((0, 0), (SMOOTHED // 2, SMOOTHED // 2))))
     smoothed = sums[:, SMOOTHED:] - sums[:, :-SMOOTHED]
-    return one_hot * (smoothed >= np.quantile(smoothed, MASKED_SHARE))[:, None]
+    return smoothed >= np.quantile(smoothed, WEAK_SHARE)
 
 
 def find_instances(one_hot: np.ndarray, hypothetical: np.ndarray, patterns: Sequence[Pattern]) -> pd.DataFrame:
     """Instances of patterns' cores.
 
-    An instance matches the pattern's frequencies with a p-value of 1e-4 or less and contributes, in sum, 30 % or more
-    of what the pattern's own instances do on average. Of overlapping instances of one pattern the one with the higher
+    An instance matches the pattern's frequencies with a p-value of 1e-4 or less, has bases among those that contribute
+    most and none that are unknown, and contributes, in sum, 30 % or more of what the pattern's own instances do on
+    average. Of overlapping instances of one pattern the one with the higher
     score is kept.
 
     Parameters
@@ -66,9 +65,8 @@ def find_instances(one_hot: np.ndarray, hypothetical: np.ndarray, patterns: Sequ
     from memelite import fimo
 
     contributions = (one_hot * hypothetical).sum(axis=1)
-    masked = mask_weak(one_hot, contributions).astype(np.int8)
     motifs = {pattern.name: pattern.frequencies[pattern.core].T for pattern in patterns}
-    hits = pd.concat(fimo(motifs, masked, threshold=LARGEST_P), ignore_index=True)
+    hits = pd.concat(fimo(motifs, one_hot, threshold=LARGEST_P), ignore_index=True)
     found = pd.DataFrame(
         {
             "row": hits["sequence_name"].astype(np.int64),
@@ -80,11 +78,20 @@ def find_instances(one_hot: np.ndarray, hypothetical: np.ndarray, patterns: Sequ
             "p": hits["p-value"].astype(float),
         }
     )
-    totals = np.pad(np.cumsum(contributions, axis=1, dtype=np.float64), ((0, 0), (1, 0)))
     row, start, end = (found[name].to_numpy() for name in ("row", "start", "end"))
-    found["contribution"] = totals[row, end] - totals[row, start]
+
+    def sums(values: np.ndarray) -> np.ndarray:
+        totals = _totals(values)
+        return totals[row, end] - totals[row, start]
+
+    found["contribution"] = sums(contributions)
     usual = found["pattern"].map({item.name: item.contributions[item.core].sum() for item in patterns}).astype(float)
-    return _without_overlaps(found[found["contribution"] / usual >= LEAST_SHARE])
+    kept = (
+        (found["contribution"] / usual >= LEAST_SHARE)
+        & (sums(strong_bases(contributions)) > 0)
+        & (sums(one_hot.sum(axis=1)) == end - start)
+    )
+    return _without_overlaps(found[kept])
 
 
 def place_instances(
@@ -129,6 +136,11 @@ def place_instances(
     place = ["chrom", "start", "end", "strand", "pattern"]
     strongest = table.loc[table["contribution"].abs().sort_values(ascending=False, kind="stable").index]
     return strongest.drop_duplicates(place).sort_values(place, ignore_index=True)
+
+
+def _totals(values: np.ndarray) -> np.ndarray:
+    """Running sums (N, L + 1) along each row, from 0."""
+    return np.pad(np.cumsum(values, axis=1, dtype=np.float64), ((0, 0), (1, 0)))
 
 
 def _without_overlaps(found: pd.DataFrame) -> pd.DataFrame:

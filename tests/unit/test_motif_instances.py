@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bpflow.genome import encode, reverse_complement_codes
 from bpflow.motif_discovery import Pattern
 from bpflow.motif_files import frequencies_of
-from bpflow.motif_instances import COLUMNS, SMOOTHED, find_instances, mask_weak, place_instances
+from bpflow.motif_instances import COLUMNS, SMOOTHED, find_instances, place_instances, strong_bases
 from unit.simulated_contributions import WORDS, simulate
 
 
@@ -52,6 +52,24 @@ def test_words_without_contributions_are_no_instances():
     codes[:, :10] = codes[:, -10:] = encode(WORDS["AP1"])
     found = find_instances(made._replace(codes=codes).one_hot, made.hypothetical, PATTERNS)
     assert places(found) == set(made.planted)
+
+
+@pytest.mark.parametrize("unknown", [14, 5])
+def test_windows_of_unknown_bases_are_no_instances(unknown):
+    # An unknown base scores 0, and so much is above what a sharp motif's threshold is.
+    codes = np.random.default_rng(0).integers(0, 4, (1, 200)).astype(np.uint8)
+    codes[0, 90:104] = encode(WORDS["CTCF"])
+    codes[0, 90 : 90 + unknown] = 4
+    hypothetical = np.full((1, 4, 200), 1e-4)
+    hypothetical[0, :, 85:110] = 0.2
+    one_hot = simulate(1)._replace(codes=codes).one_hot
+    assert find_instances(one_hot, hypothetical, [pattern(WORDS["CTCF"])]).empty
+
+
+def test_strong_bases_beside_another_word_are_no_instance():
+    made = simulate(60)
+    found = find_instances(made.one_hot, 5 * made.hypothetical, [PATTERNS[0]])
+    assert places(found) == {planted for planted in made.planted if planted.name == "CTCF"}
 
 
 @pytest.mark.parametrize(("share", "number"), [(1.0, 1), (0.4, 1), (0.2, 0), (-1.0, 0)])
@@ -106,17 +124,12 @@ def test_without_patterns_or_matches_there_is_an_empty_table():
 
 
 @given(st.integers(0, 2**32 - 1))
-def test_a_tenth_of_all_bases_is_left_where_neighbours_contribute_most(seed):
-    rng = np.random.default_rng(seed)
-    codes = rng.integers(0, 4, (3, 100))
-    one_hot = (codes[:, None] == np.arange(4)[:, None]).astype(np.int8)
-    contributions = rng.normal(size=(3, 100))
-    masked = mask_weak(one_hot, contributions)
-    kept = masked.any(axis=1)
-    assert kept.sum() == pytest.approx(30, abs=1)
-    np.testing.assert_array_equal(masked, one_hot * kept[:, None])
+def test_a_tenth_of_all_bases_is_strong_where_neighbours_contribute_most(seed):
+    contributions = np.random.default_rng(seed).normal(size=(3, 100))
+    strong = strong_bases(contributions)
+    assert strong.sum() == pytest.approx(30, abs=1)
     sums = np.array([np.convolve(np.abs(row), np.ones(SMOOTHED), mode="same") for row in contributions])
-    assert sums[kept].min() >= sums[~kept].max() - 1e-9
+    assert sums[strong].min() >= sums[~strong].max() - 1e-9
 
 
 def table(rows: list[tuple]) -> pd.DataFrame:

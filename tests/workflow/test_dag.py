@@ -18,7 +18,7 @@ from bpflow.cli import COMMANDS
 
 ONCE = {"genome": 1, "folds": 1, "resolved_config": 1, "qc_report": 1, "full_report": 1}
 #: Jobs of one sample with reads, in one fold.
-PER_SAMPLE = {"signal": 1, "peaks": 1, "tracks": 2}
+PER_SAMPLE = {"signal": 1, "peaks": 1, "tracks": 2, "average_contributions": 2, "motifs": 4}
 PER_FOLD = {
     "nonpeaks": 1,
     "select_bias": 1,
@@ -30,6 +30,8 @@ PER_FOLD = {
     "predict": 2,
     "evaluate": 2,
     "footprints": 1,
+    "contribution_parts": 2,
+    "contributions": 2,
 }
 
 
@@ -55,7 +57,7 @@ def clone(tmp_path: Path) -> Path:
 def test_fresh_clone_shows_the_demo(clone: Path, config: str | None) -> None:
     done = snakemake("--dry-run", *(["--configfile", config] if config else []), folder=clone)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert job_counts(done.stdout + done.stderr) == expected(demo_data=1, recovery=1)
+    assert job_counts(done.stdout + done.stderr) == expected(demo_data=1, recovery=1, contribution_parts=4)
 
 
 def test_yeast(clone: Path) -> None:
@@ -210,6 +212,7 @@ def test_output_tree(project: Project) -> None:
     project.config |= {"truth": "{data}/truth.json", "results": "out/run", "folds": {"n": 2, "run": [1]}}
     done = project.snakemake("--dry-run")
     fold = "out/run/A/fold_1"
+    views, scores = ("corrected", "bias"), ("counts.h5", "profile.h5")
     regions = ("nonpeaks", "bias_peaks", "bias_nonpeaks", "chrombpnet_peaks", "chrombpnet_nonpeaks", "scaling_nonpeaks")
     assert made(done.stdout + done.stderr) == {
         *(f"out/run/genome/{name}" for name in ("genome.json", "genome.seq", "chrom.sizes")),
@@ -230,6 +233,19 @@ def test_output_tree(project: Project) -> None:
             f"out/run/A/tracks/{combine}/{track}.bw"
             for combine in ("crossfit", "mean")
             for track in ("observed", "with_bias", "bias", "corrected")
+        ),
+        *(f"{fold}/contributions/{view}/parts/1/{name}" for view in views for name in (*scores, "contributions.json")),
+        *(
+            f"{folder}/contributions/{view}/{name}"
+            for folder in (fold, "out/run/A/mean")
+            for view in views
+            for name in (*scores, "counts.bw", "profile.bw", "contributions.json")
+        ),
+        *(
+            f"out/run/A/mean/motifs/{view}/{head}/{name}"
+            for view in views
+            for head in ("counts", "profile")
+            for name in ("modisco.h5", "motifs.tsv", "motifs.meme", "motifs.json", "instances.bed.gz")
         ),
         *(f"out/run/{name}" for name in ("config.json", "qc.html", "report.html")),
     }
@@ -263,6 +279,49 @@ def test_mutagenesis_of_chosen_regions(project: Project) -> None:
     models = [f"results/A/fold_{fold}/models/chrombpnet.safetensors" for fold in (0, 2)]
     assert f"--model {' '.join(models)} --genome" in commands[0]
     assert "--regions data/given.narrowPeak --width 50 " in commands[0]
+
+
+def commands_of(text: str, command: str) -> list[str]:
+    return [line for line in shell_commands(text) if f"bpflow {command} " in line]
+
+
+def test_contributions_are_computed_in_parts_and_averaged_over_folds(project: Project) -> None:
+    project.config |= {
+        "folds": {"n": 3, "run": [0, 2]},
+        "contributions": {"parts": 3, "regions": 50, "references": 7},
+        "seed": 4,
+    }
+    text = project.snakemake("--dry-run").stdout
+    assert job_counts(text) == expected(folds=2, contribution_parts=12)
+    parts = [line for line in commands_of(text, "contributions") if "fold_2" in line and "--view bias" in line]
+    assert sorted(re.findall(r"--part (\S+)", " ".join(parts))) == ["1/3", "2/3", "3/3"]
+    for line in parts:
+        assert "--model results/A/fold_2/models/chrombpnet.safetensors" in line
+        assert "--regions results/A/peaks/peaks.narrowPeak --max-regions 50 --references 7 " in line
+        assert " --seed 4 " in line
+    (gather,) = (line for line in commands_of(text, "gather-contributions") if "fold_2/contributions/bias" in line)
+    folders = " ".join(f"results/A/fold_2/contributions/bias/parts/{part}" for part in (1, 2, 3))
+    assert f"--inputs {folders} --genome" in gather
+    (average,) = (line for line in commands_of(text, "average-contributions") if "contributions/bias" in line)
+    folders = " ".join(f"results/A/fold_{fold}/contributions/bias" for fold in (0, 2))
+    assert f"--inputs {folders} --genome" in average
+    assert "--output-dir results/A/mean/contributions/bias " in average
+
+
+def test_motifs_of_both_heads_and_views_are_those_of_the_mean(project: Project) -> None:
+    project.config |= {"folds": {"n": 2, "run": [0, 1]}, "motifs": {"window": 300, "seqlets": 900, "threads": 2}}
+    text = project.snakemake("--dry-run").stdout
+    commands = commands_of(text, "motifs")
+    views = {(view, head) for view in ("corrected", "bias") for head in ("counts", "profile")}
+    assert len(commands) == len(views)
+    for view, head in views:
+        (line,) = (line for line in commands if f"results/A/mean/contributions/{view}/{head}.h5" in line)
+        assert "--window 300 --max-seqlets 900 " in line
+        assert f"--output-dir results/A/mean/motifs/{view}/{head} " in line
+        assert "--database" not in line
+    project.config["motifs"] = {"database": "{data}/motifs.tsv"}
+    text = project.snakemake("--dry-run").stdout
+    assert all("--database data/motifs.tsv " in line for line in commands_of(text, "motifs"))
 
 
 def test_training_asks_for_a_gpu_unless_told_not_to(project: Project) -> None:
@@ -315,6 +374,7 @@ def test_command_line_accepts_every_command(project: Project) -> None:
         "genome": {"fasta": "{data}/genome.fa", "blacklist": "{data}/blacklist.bed", "chromosomes": ["chr1", "chr2"]},
         "folds": {"n": 2, "run": [0, 1], "files": ["{data}/fold_a.json", "{data}/fold_b.json"]},
         "footprints": {"motifs": "{data}/motifs.tsv"},
+        "motifs": {"database": "{data}/motifs.tsv"},
         "mutagenesis": {"regions": "{data}/given.narrowPeak"},
         "model": {"allow_cpu": True},
         "peaks": {"reproducible": "replicates"},

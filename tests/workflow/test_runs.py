@@ -23,7 +23,12 @@ import yaml
 from PIL import Image
 from plans import ROOT, snakemake
 from safetensors.numpy import load_file
+from scipy.stats import rankdata
 
+from bpflow.motif_discovery import read_patterns
+from bpflow.motif_files import Motif, built_in_motifs
+from bpflow.motif_matches import match
+from bpflow.motif_record import is_enzyme
 from bpflow.regions import centers, read_intervals, read_regions
 from bpflow.report.palette import ROLES
 from unit import simulated
@@ -75,6 +80,23 @@ class Run:
         (sample,) = [path.parents[1] for path in self.results.glob("*/signal/signal.json")]
         return sample / name
 
+    @property
+    def truth(self) -> dict:
+        """What was planted in the demo's data."""
+        return json.loads((self.folder / "demo/data/ATAC/truth/truth.json").read_text())
+
+
+def read_sites(demo: Run) -> pd.DataFrame:
+    """Planted sites: chromosome, start and end."""
+    return read_intervals(demo.folder / "demo/data/ATAC/truth/sites.bed")
+
+
+def area_under_curve(scores: np.ndarray, labels: np.ndarray) -> float:
+    """Area under the receiver operating characteristic: how often a positive scores above a negative."""
+    ranks = rankdata(scores)
+    positive, negative = labels.sum(), (~labels).sum()
+    return float((ranks[labels].sum() - positive * (positive + 1) / 2) / (positive * negative))
+
 
 def verdicts(record: dict) -> dict[str, str]:
     return {row["name"]: row["verdict"] for row in record["verdicts"]}
@@ -123,6 +145,75 @@ class TestDemo:
         footprints = demo.record("demo/fold_0/evaluation/footprints.json")
         response = footprints["bias_response"]
         assert response["corrected"] < 0.5 * response["with_bias"]
+
+    def test_footprints_have_the_planted_depth(self, demo):
+        truth = {motif["name"]: motif["footprint_depth"] for motif in demo.truth["motifs"]}
+        record = demo.record("demo/fold_0/evaluation/footprints.json")
+        depths = {motif["name"]: motif["corrected"]["depth"] for motif in record["motifs"]}
+        # What is no site here keeps nothing off.
+        assert max(abs(depths[name]) for name in ("ETS", "SP1", "RUNX", "NFKB", "NFYB", "GABPA", "HNF4G")) < 0.1
+        for name in ("CTCF", "AP1", "NRF1"):
+            assert depths[name] == pytest.approx(truth[name], abs=0.2), name
+        # The published word has 23 bases, of which the planted site protects nine.
+        assert 0.1 < depths["GATA+TAL"] < depths["AP1"]
+
+    @pytest.mark.parametrize("head", ["counts", "profile"])
+    def test_modisco_finds_the_planted_motifs_and_not_the_enzyme(self, demo, head):
+        planted = [Motif(f"planted {motif['name']}", np.array(motif["pwm"])) for motif in demo.truth["motifs"]]
+        patterns = read_patterns(demo.results / f"demo/mean/motifs/corrected/{head}/modisco.h5")
+        matches = match([pattern.frequencies[pattern.core] for pattern in patterns], [*planted, *built_in_motifs()])
+        found = {item.name for best in matches for item in best if item.q < 0.05}
+        assert {motif.name for motif in planted} <= found
+        assert not any(is_enzyme(best[0].name) and best[0].q < 0.05 for best in matches)
+        record = demo.record(f"demo/mean/motifs/corrected/{head}/motifs.json")
+        assert [item["verdict"] for item in record["verdicts"]] == ["good"]
+
+    def test_the_bias_model_has_learned_the_enzyme(self, demo):
+        record = demo.record("demo/mean/motifs/bias/profile/motifs.json")
+        assert record["patterns"][0]["label"] == "Tn5"
+        assert record["patterns"][0]["q_1"] < 0.05
+        assert [item["verdict"] for item in record["verdicts"]] == ["good"]
+
+    @pytest.mark.parametrize("head", ["counts", "profile"])
+    def test_contributions_peak_at_planted_sites_of_held_out_chromosomes(self, demo, head):
+        tested = demo.record("folds/folds.json")["folds"][0]["test"]
+        sites = read_sites(demo)
+        labels, scores = [], []
+        with h5py.File(demo.results / f"demo/mean/contributions/corrected/{head}.h5") as handle:
+            chromosomes = handle["coords/coords_chrom"].asstr()[:]
+            width = handle["raw/seq"].shape[2]
+            for row in np.flatnonzero(np.isin(chromosomes, tested)):
+                start = handle["coords/coords_center"][row] - width // 2
+                inside = np.zeros(width, dtype=bool)
+                for _, site in sites[sites["chrom"] == chromosomes[row]].iterrows():
+                    inside[max(site["start"] - start, 0) : max(site["end"] - start, 0)] = True
+                labels.append(inside)
+                scores.append(handle["projected_shap/seq"][row].sum(axis=0))
+        assert len(labels) > 50
+        assert area_under_curve(np.concatenate(scores), np.concatenate(labels)) > 0.9
+
+    def test_instances_are_the_planted_sites(self, demo):
+        sites = read_sites(demo)
+        instances = pd.read_csv(
+            demo.results / "demo/mean/motifs/corrected/counts/instances.bed.gz", sep="\t", header=None
+        )
+        assert len(instances) > 500
+        at_site = [
+            ((sites["chrom"] == chrom) & (sites["start"] < end) & (sites["end"] > start)).any()
+            for chrom, start, end in instances[[0, 1, 2]].itertuples(index=False)
+        ]
+        assert np.mean(at_site) > 0.9
+
+    def test_variants_that_break_a_site_score_below_those_beside_it(self, demo):
+        scores = pd.read_csv(demo.results / "demo/variants/variants.tsv.gz", sep="\t")
+        with pysam.VariantFile(str(demo.folder / "demo/data/ATAC/truth/variants.vcf")) as handle:
+            breaks = [record.info["EFFECT"] == "breaks" for record in handle]
+        assert len(scores) == len(breaks) > 200
+        assert set(scores["status"]) == {"scored"}
+        assert area_under_curve(-scores["log2_fold_counts"].to_numpy(), np.array(breaks)) > 0.9
+        with pysam.VariantFile(str(demo.results / "demo/variants/variants.vcf.gz")) as handle:
+            assert sum(1 for _ in handle) == len(scores)
+        assert len(list((demo.results / "demo/variants/figures").glob("*.svg"))) == 4
 
     def test_counts_are_predicted_on_held_out_chromosomes(self, demo):
         metrics = demo.record("demo/fold_0/evaluation/chrombpnet_metrics.json")
