@@ -101,11 +101,9 @@ WRONG_CONFIGS = [
     pytest.param(
         {"mutagenesis": {"width": 2115}}, ["mutagenesis.width", "2115 bases", "at most", "2114"], id="wide mutagenesis"
     ),
-<<<<<<< HEAD
     pytest.param({"variants": {"file": "no.vcf"}}, ["variants.file", "no such file: no.vcf"], id="no variants"),
-    pytest.param({"variants": {"parts": 0}}, ["variants.parts", "not below 1"], id="no parts"),
+    pytest.param({"variants": {"parts": 0}}, ["variants.parts", "not below 1"], id="no parts of variants"),
     pytest.param({"variants": {"null": 10}}, ["variants.null", "one of file, null_variants"], id="misspelt null"),
-=======
     pytest.param(
         {"motifs": {"window": 2115}},
         ["motifs.window", "2115 bases", "at most", "2114"],
@@ -114,7 +112,6 @@ WRONG_CONFIGS = [
     pytest.param({"motifs": {"window": 20}}, ["motifs.window", "20", "50"], id="narrow motifs"),
     pytest.param({"motifs": {"database": "no.meme"}}, ["motifs.database", "no such file: no.meme"], id="no database"),
     pytest.param({"contributions": {"parts": 0}}, ["contributions.parts", "0", "1"], id="no parts"),
->>>>>>> motif-tests
     pytest.param({"results": "my results"}, ["key results", "'my results'", "letters"], id="space in results"),
     pytest.param({"results": "."}, ["key results", "'.'"], id="results in the working directory"),
     pytest.param({"samples": "no.tsv"}, ["key samples", "no such file: no.tsv"], id="no sheet"),

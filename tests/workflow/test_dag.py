@@ -57,7 +57,9 @@ def clone(tmp_path: Path) -> Path:
 def test_fresh_clone_shows_the_demo(clone: Path, config: str | None) -> None:
     done = snakemake("--dry-run", *(["--configfile", config] if config else []), folder=clone)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert job_counts(done.stdout + done.stderr) == expected(demo_data=1, recovery=1, contribution_parts=4)
+    assert job_counts(done.stdout + done.stderr) == expected(
+        demo_data=1, recovery=1, contribution_parts=4, variant_scores=2, variants=1
+    )
 
 
 def test_yeast(clone: Path) -> None:

@@ -36,11 +36,13 @@ from unit import simulated
 pytestmark = pytest.mark.slow
 
 YEAST_INSERTIONS, YEAST_POSITIONS, YEAST_OUTSIDE_BLACKLIST = 902_064, 407_360, 604_315
+FEW_CONTRIBUTIONS = {"contributions": {"regions": 24, "references": 2}, "variants": {"file": None}}
 # Small and short, where what is tested is the way and not the model.
 QUICK = {
     "folds": {"n": 3, "run": [0]},
     "model": {"input_length": 768, "output_length": 384, "bias": {"filters": 8}, "chrombpnet": {"layers": 5}},
     "training": {"epochs": 2, "jitter": 50},
+    **FEW_CONTRIBUTIONS,
 }
 
 
@@ -279,7 +281,7 @@ class TestDemo:
 
 
 def test_dnase_demo_at_a_smaller_size(tmp_path):
-    run = Run(tmp_path, "config/demo/config.dnase.yaml", {"training": {"epochs": 6}})
+    run = Run(tmp_path, "config/demo/config.dnase.yaml", {"training": {"epochs": 6}, **FEW_CONTRIBUTIONS})
     subprocess.run(
         [
             *(sys.executable, ROOT / "scripts/make_demo_data.py", "--assay", "DNASE", "--seed", "1"),
@@ -305,6 +307,7 @@ def test_yeast_reads_to_report(tmp_path, shared_data):
         "folds": {"run": [0]},
         "training": {"epochs": 2},
         "model": {"bias": {"filters": 16}, "chrombpnet": {"filters": 16}},
+        **FEW_CONTRIBUTIONS,
     }
     run = Run(tmp_path, "config/yeast/config.yaml", changes)
     run.snakemake()
@@ -405,45 +408,6 @@ def test_two_folds_are_averaged_and_chosen_regions_mutated(tmp_path, small_data)
         assert (handle["jsd"][:] > 0).sum() == 2 * 3 * 5
         assert handle.attrs["models"] == 2
     assert "Marginal footprints, mean of 2 folds" in (run.results / "report.html").read_text(encoding="utf-8")
-
-
-def write_variants(path: Path, data: Path) -> None:
-    """A change of the middle base of each planted site, and of a base 60 further on."""
-    genome = {record.name: record.sequence for record in pysam.FastxFile(str(data / "genome.fa.gz"))}
-    rows = []
-    for name, start, end in read_intervals(data / "truth/sites.bed").itertuples(index=False):
-        for kind, place in (("site", (start + end) // 2), ("beside", end + 60)):
-            ref = genome[name][place].upper()
-            if ref in "ACGT":
-                rows.append((name, place + 1, kind, ref, "CGTA"["ACGT".index(ref)]))
-    frame = pd.DataFrame(rows, columns=["chrom", "pos", "id", "ref", "alt"])
-    frame.sort_values(["chrom", "pos"]).to_csv(path, sep="\t", index=False)
-
-
-def test_variants_in_planted_motifs_matter_more_than_those_beside_them(tmp_path, small_data):
-    """Scored in two parts, with a figure of each of the leading three; no part is left."""
-    write_variants(tmp_path / "v.tsv", small_data)
-    changes = {
-        "data": str(small_data),
-        "training": {**QUICK["training"], "epochs": 10},
-        "variants": {"file": "v.tsv", "null_variants": 200, "parts": 2, "top": 3},
-    }
-    run = Run(tmp_path, "config/demo/config.yaml", {**QUICK, **changes})
-    folder = run.results / "demo/variants"
-    run.snakemake(str((folder / "variants.tsv.gz").relative_to(tmp_path)))
-    table = pd.read_csv(folder / "variants.tsv.gz", sep="\t")
-    assert table["pos"].tolist() == pd.read_csv(tmp_path / "v.tsv", sep="\t")["pos"].tolist()
-    scored = table[table["status"] == "scored"]
-    assert len(scored) > 400
-    assert scored[["jsd", "q_jsd", "active_allele_quantile", "fold_0_jsd"]].notna().all(axis=None)
-    site, beside = (scored[scored["id"] == kind] for kind in ("site", "beside"))
-    # A site that is broken loses accessibility; a base beside it goes either way.
-    assert (site["log2_fold_counts"] < 0).mean() > 0.65 > (beside["log2_fold_counts"] < 0).mean()
-    assert site["integrative_effect"].median() > 1.5 * beside["integrative_effect"].median()
-    assert len(list((folder / "figures").glob("*.svg"))) == 3
-    assert (folder / "variants.vcf.gz.tbi").exists()
-    assert json.loads((folder / "variants.json").read_text())["null"] == 200
-    assert not list((folder / "parts").glob("*"))
 
 
 def kill_once(run: Run, is_time: Callable[[], bool], *targets: str) -> None:
