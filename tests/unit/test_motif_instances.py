@@ -54,6 +54,17 @@ def test_words_without_contributions_are_no_instances():
     assert places(found) == set(made.planted)
 
 
+@pytest.mark.parametrize(("elsewhere", "number"), [(0.01, 1), (1.0, 0)])
+def test_an_instance_is_among_the_bases_that_contribute_most(elsewhere, number):
+    codes = np.random.default_rng(0).integers(0, 4, (1, 200)).astype(np.uint8)
+    codes[0, 90:104] = encode(WORDS["CTCF"])
+    hypothetical = np.full((1, 4, 200), 1e-4)
+    hypothetical[0, :, 90:104] = 0.05
+    hypothetical[0, :, 20:60] = elsewhere
+    one_hot = simulate(1)._replace(codes=codes).one_hot
+    assert len(find_instances(one_hot, hypothetical, [pattern(WORDS["CTCF"])])) == number
+
+
 @pytest.mark.parametrize("unknown", [14, 5])
 def test_windows_of_unknown_bases_are_no_instances(unknown):
     # An unknown base scores 0, and so much is above what a sharp motif's threshold is.

@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional
 
 from bpflow.models import BPNet, BPNetConfig, convolution
-from bpflow.models.convolution import Convolution, convolve, cropped, relu_convolution
+from bpflow.models.convolution import Convolution, convolve, cropped, input_gradient, relu_convolution
 
 SHAPES = [
     pytest.param(4, 8, 21, 1, id="stem, unrolled"),
@@ -221,3 +221,16 @@ def test_products_tap_by_tap_equal_the_library(monkeypatch, residual, grad):
             y.square().sum().backward()
         found.append([y.detach(), *(tensor.grad for tensor in inputs if grad)])
     assert all(torch.allclose(one, other, atol=1e-5) for one, other in zip(*found, strict=True))
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64])
+@pytest.mark.parametrize(("channels", "filters", "kernel", "dilation"), SHAPES)
+def test_the_gradient_for_the_input_is_that_of_the_library(channels, filters, kernel, dilation, kind):
+    x, weight, _ = (tensor.to(kind) for tensor in tensors(channels, filters, kernel))
+    y = functional.conv1d(x, weight, dilation=dilation)
+    gradient = torch.randn(y.shape, generator=torch.Generator().manual_seed(1), dtype=kind)
+    (expected,) = torch.autograd.grad(y, x, gradient)
+    with torch.inference_mode():
+        found = input_gradient(gradient, weight.detach(), dilation=dilation)
+    assert found.shape == x.shape
+    assert difference(found, expected) < 1e-5
