@@ -16,7 +16,7 @@ RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 DEMO_CONFIG := config/demo/config$(if $(filter DNASE,$(ASSAY)),.dnase).yaml
 DEMO_REPORT := demo/results/$(ASSAY)/report.html
 
-.PHONY: help setup setup-test demo test test-fast bench bench-training bench-variants lint format system-deps lock clean
+.PHONY: help setup setup-test demo test test-fast bench bench-training bench-contributions bench-variants lint format system-deps lock clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ bench: .venv/.setup-test  ## time the data steps at human scale beside other pro
 
 bench-training: .venv/.setup-test  ## time training and prediction beside a plain PyTorch model
 	$(RUN) python benchmarks/training.py
+
+bench-contributions: .venv/.setup-test  ## time contribution scores beside tangermeme's
+	$(RUN) python benchmarks/contributions.py
 
 bench-variants: .venv/.setup-test  ## time scoring variants beside plain predictions
 	$(RUN) python benchmarks/variants.py

@@ -71,7 +71,7 @@ def deep_shap(model: ProfileModel, one_hot: Tensor | np.ndarray, references: Ten
     weight = next(model.parameters())
     sequences = torch.as_tensor(one_hot).to(device=weight.device, dtype=weight.dtype)
     pairs = torch.as_tensor(references).to(weight.device)
-    return attribute(model.eval(), sequences, pairs, [head], piece=_piece(weight.device))[head].hypothetical
+    return attribute(model, sequences, pairs, [head], piece=_piece(weight.device))[head].hypothetical
 
 
 def iterate_contributions(

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.stats import entropy
 
 from bpflow.files import stamp
 from bpflow.motif_discovery import Pattern
@@ -15,10 +16,13 @@ from bpflow.motif_files import built_in_table, consensus
 from bpflow.motif_matches import Match
 from bpflow.verdicts import OFFICIAL_ADVICE, verdict
 
-__all__ = ["LARGEST_Q", "is_enzyme", "label", "motif_table", "report"]
+__all__ = ["LARGEST_Q", "is_enzyme", "known_name", "label", "motif_table", "report"]
 
 # A match with a larger false discovery rate gives no name.
 LARGEST_Q = 0.05
+# Nor does one of a pattern that is nearly flat, in bits of all positions and of each on average: it resembles every
+# known motif that has unspecific positions. Enzymes' soft preferences have 7 bits and more, 0.5 a position.
+LEAST_INFORMATION, LEAST_MEAN_INFORMATION = 5.0, 0.4
 # Log counts that differ from the references' by less, 5 % of the counts, say nothing about a sequence.
 LEAST_EFFECT = 0.05
 TABLE = [
@@ -33,11 +37,17 @@ def is_enzyme(name: str) -> bool:
     return name in enzymes or bool(re.match(r"(tn5|dnase)", name, flags=re.IGNORECASE))
 
 
+def known_name(pattern: Pattern, matches: Sequence[Match]) -> str | None:
+    """The known motif that a pattern is taken for, if any."""
+    frequencies = pattern.frequencies[pattern.core]
+    bits = np.log2(4) - entropy(frequencies, base=2, axis=1)
+    informative = bits.sum() >= LEAST_INFORMATION and bits.mean() >= LEAST_MEAN_INFORMATION
+    return matches[0].name if informative and matches and matches[0].q < LARGEST_Q else None
+
+
 def label(pattern: Pattern, matches: Sequence[Match]) -> str:
-    """What to call a pattern: its best match, or else its consensus."""
-    if matches and matches[0].q < LARGEST_Q:
-        return matches[0].name
-    return consensus(pattern.frequencies[pattern.core])
+    """What to call a pattern: the known motif that it is taken for, or else its consensus."""
+    return known_name(pattern, matches) or consensus(pattern.frequencies[pattern.core])
 
 
 def motif_table(patterns: Sequence[Pattern], matches: Sequence[Sequence[Match]], instances: pd.Series) -> pd.DataFrame:
@@ -88,7 +98,7 @@ def report(
         How much predictions typically differ from those of the references, in log counts or weighted logits. Motifs of
         a bias model whose log counts hardly differ are not held against it.
     """
-    named = [found[0].name if found and found[0].q < LARGEST_Q else None for found in matches]
+    named = [known_name(pattern, found) for pattern, found in zip(patterns, matches, strict=True)]
     enzymes = _share(patterns, [name is not None and is_enzyme(name) for name in named])
     factors = _share(patterns, [name is not None and not is_enzyme(name) for name in named])
     messages = []

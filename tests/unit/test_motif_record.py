@@ -47,6 +47,13 @@ def test_a_pattern_is_called_by_its_match_or_else_by_its_consensus():
     assert label(pattern(5), []) == "TGACTCA"
 
 
+def test_a_nearly_flat_pattern_resembles_everything_and_is_named_after_nothing():
+    flat = Pattern("pos_patterns.pattern_0", 30, np.full((14, 4), [0.4, 0.2, 0.2, 0.2]), np.full((14, 4), 0.1))
+    assert label(flat, [Match("Put3", **SURE)]) == "A" * 14
+    short = pattern(5, "TG")
+    assert label(short, [Match("Put3", **SURE)]) == "TG"
+
+
 def test_the_table_has_all_columns_with_and_without_patterns():
     patterns = [pattern(50), pattern(20, "GATAAG", 1)]
     matches = [[Match("AP-1", **SURE), Match("CTCF", **UNSURE)], []]

@@ -73,7 +73,7 @@ def attribute(
     Parameters
     ----------
     model
-        A BPNet, in evaluation mode: a bias model, or the accessibility part of a ChromBPNet.
+        A BPNet: a bias model, or the accessibility part of a ChromBPNet.
     one_hot
         (N, channels, L) float32, on the model's device.
     references
