@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import false_discovery_control
+from scipy.stats import entropy, false_discovery_control
 
 from bpflow.motif_files import Motif
 
-__all__ = ["Match", "match"]
+__all__ = ["Match", "is_comparable", "match"]
+
+# A motif of which fewer positions have so many bits resembles any long query: unspecific positions match all others.
+SPECIFIC_BITS, LEAST_SPECIFIC_SHARE = 0.25, 0.6
 
 
 class Match(NamedTuple):
@@ -30,6 +33,12 @@ class Match(NamedTuple):
     q: float
 
 
+def is_comparable(motif: Motif) -> bool:
+    """Whether enough of a known motif's positions are specific for a likeness to mean something."""
+    bits = 2 - entropy(motif.frequencies, base=2, axis=1)
+    return bool((bits > SPECIFIC_BITS).mean() >= LEAST_SPECIFIC_SHARE)
+
+
 def match(queries: Sequence[np.ndarray], database: Sequence[Motif], *, best: int = 3) -> list[list[Match]]:
     """The most similar motifs of a database for each query, on either strand.
 
@@ -38,12 +47,14 @@ def match(queries: Sequence[np.ndarray], database: Sequence[Motif], *, best: int
     queries
         Base frequencies (width, 4).
     database
-        Known motifs. P-values rest on the database's columns, so a small one gives rough values.
+        Known motifs, of which those that are not comparable are left out. P-values rest on the database's columns, so a
+        small one gives rough values.
     best
         How many to give for each query, those of the smallest p-values first.
     """
-    if not queries:
-        return []
+    database = [motif for motif in database if is_comparable(motif)]
+    if not queries or not database:
+        return [[] for _ in queries]
     from memelite import tomtom
 
     with warnings.catch_warnings():
