@@ -21,8 +21,8 @@ __all__ = ["LARGEST_Q", "is_enzyme", "known_name", "label", "motif_table", "repo
 # A match with a larger false discovery rate gives no name.
 LARGEST_Q = 0.05
 # Nor does one of a pattern that is nearly flat, in bits of all positions and of each on average: it resembles every
-# known motif that has unspecific positions. Enzymes' soft preferences have 7 bits and more, 0.5 a position.
-LEAST_INFORMATION, LEAST_MEAN_INFORMATION = 5.0, 0.4
+# known motif that has unspecific positions. Soft preferences of Tn5 have 5 bits and more, 0.35 a position.
+LEAST_INFORMATION, LEAST_MEAN_INFORMATION = 5.0, 0.3
 # Log counts that differ from the references' by less, 5 % of the counts, say nothing about a sequence.
 LEAST_EFFECT = 0.05
 TABLE = [

@@ -172,7 +172,7 @@ class TestDemo:
 
     def test_the_bias_model_has_learned_the_enzyme(self, demo):
         record = demo.record("demo/mean/motifs/bias/profile/motifs.json")
-        assert record["patterns"][0]["label"] == "Tn5"
+        assert is_enzyme(record["patterns"][0]["label"])
         assert record["patterns"][0]["q_1"] < 0.05
         assert [item["verdict"] for item in record["verdicts"]] == ["good"]
 
