@@ -61,7 +61,7 @@ def deep_shap(model: ProfileModel, one_hot: Tensor | np.ndarray, references: Ten
     -------
     Tensor
         (N, 4, L) on the model's device. Times `one_hot` they are the contributions of the bases that are there, which
-        sum over the sequence to the output's difference from the references' mean.
+        sum over the sequence to the output's difference from the references' mean, where all bases are known.
 
     Raises
     ------

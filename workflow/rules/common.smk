@@ -213,9 +213,13 @@ def official_files():
     ]
 
 
-def mean_footprints():
-    """Footprints averaged over folds, where there are several; the report shows them."""
-    return collect("<results>/{sample}/mean/footprints.json", sample=SAMPLES if len(FOLDS) > 1 else [])
+def mean_records():
+    """What the report says of all folds together: footprints of several, contributions, motifs, given variants."""
+    files = ["mean/footprints.json"] if len(FOLDS) > 1 else []
+    files += collect("mean/contributions/{view}/contributions.json", view=VIEWS)
+    files += collect("mean/motifs/{view}/{head}/motifs.json", view=VIEWS, head=HEADS)
+    files += ["variants/variants.json"] if VARIANTS["file"] else []
+    return collect("<results>/{sample}/{file}", sample=SAMPLES, file=files)
 
 
 def track_files():

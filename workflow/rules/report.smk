@@ -50,7 +50,7 @@ rule qc_report:
 use rule qc_report as full_report with:
     input:
         config="<results>/config.json",
-        content=qc_files() + model_files() + mean_footprints() + track_files(),
+        content=qc_files() + model_files() + track_files() + mean_records(),
     output:
         page=report(
             "<results>/report.html",

@@ -63,6 +63,7 @@ REQUIRED = {
     "recovery": ("motifs[].name",),
     "contributions": ("regions", "heads"),
     "motifs": ("head", "view", "regions", "patterns"),
+    "variants": ("alleles", "status"),
 }
 
 # Rules that make these pages: their times are of an earlier page, so they would change each one.
@@ -142,6 +143,7 @@ class Sample:
     tracks: Mapping[str, tuple[str, ...]]
     footprints: Record | None = None
     motifs: tuple[Record, ...] = ()
+    variants: Record | None = None
 
 
 @dataclass(frozen=True)
@@ -313,9 +315,20 @@ def _sample(reader: _Reader, name: str, folds: Sequence[int], stage: Stage) -> S
                 tracks[combine] = files
             else:
                 reader.left_out.append(f"{name}/tracks/{combine}")
-    motifs = tuple(_motifs(reader, name)) if stage == "all" else ()
+    # A run without variants lacks nothing.
+    scored = f"{name}/variants/variants.json"
+    variants = None
+    if stage == "all" and (reader.results / scored).exists():
+        variants = reader.record(scored, "variants", sample=name)
     return Sample(
-        name=name, signal=signal, peaks=peaks, folds=results, tracks=tracks, footprints=footprints, motifs=motifs
+        name=name,
+        signal=signal,
+        peaks=peaks,
+        folds=results,
+        tracks=tracks,
+        footprints=footprints,
+        motifs=tuple(_motifs(reader, name)) if stage == "all" else (),
+        variants=variants,
     )
 
 

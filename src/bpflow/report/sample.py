@@ -13,6 +13,7 @@ from bpflow.report.format import ABSENT, number, percent, plain, signed
 from bpflow.report.logos import information, logo_svg
 from bpflow.report.motifs import motif_section
 from bpflow.report.summary import worst
+from bpflow.report.variants import variant_section
 
 __all__ = ["genome_section", "sample_section"]
 
@@ -116,6 +117,8 @@ def sample_section(run: Run, sample: Sample, index: int, limits: Limits) -> Sect
             section.children.append(Section(f"{here}-mean-footprints", title, blocks, folded=True))
         if sample.motifs:
             section.children.append(motif_section(sample.motifs, here))
+        if sample.variants:
+            section.children.append(variant_section(sample.variants, here))
         if sample.tracks:
             section.children.append(Section(f"{here}-tracks", "Tracks", _tracks(sample)))
     return section

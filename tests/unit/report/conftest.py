@@ -67,6 +67,7 @@ def build(
             _mean_footprints(tree, sample, folds)
         if stage == "all":
             _motifs(tree, sample)
+            _variants(tree, sample)
             for combine in ("crossfit", "mean"):
                 for name in ("observed", "with_bias", "bias", "corrected"):
                     path = root / sample / "tracks" / combine / f"{name}.bw"
@@ -473,3 +474,22 @@ def _pattern(name: str, label: str, consensus: str, seqlets: int, q: float | Non
         "frequencies": frequencies.tolist(),
         "contributions": (sign * 0.1 * (frequencies > 0.5)).tolist(),
     }
+
+
+def _variants(tree: Tree, sample: str) -> None:
+    """Most of a file's alleles scored, two kinds not."""
+    tree.write(
+        f"{sample}/variants/variants.json",
+        "variants",
+        variants="v.vcf.gz",
+        format="VCF",
+        folds=["0", "1"],
+        alleles=4321,
+        status={"scored": 4300, "reference_mismatch": 20, "edge": 1, "no_change": 0},
+        duplicates=3,
+        sorted=True,
+        null=2000,
+        peaks={"file": "peaks.narrowPeak", "n": 987},
+        significant={"q": 0.05, "log2_fold_counts": 123, "jsd": 86, "integrative_effect": 43},
+        messages=[],
+    )

@@ -367,3 +367,21 @@ def test_motifs_are_shown_with_their_names_and_logos(page):
     labels = [attributes.get("aria-label", "") for tag, attributes in page.elements if tag == "svg"]
     assert "Contributions of the motif Reb1, TTACCCG" in labels
     assert "No motif recurs often enough in 3,456 regions." in page.text
+
+
+def test_variants_are_told_by_status_and_by_how_many_stand_out(page):
+    assert page.tables["What became of the alleles"][1:] == [
+        ["scored", "4,300"],
+        ["the genome has another reference allele", "20"],
+        ["its window reaches past the chromosome's end", "1"],
+    ]
+    rows = page.tables["Alleles whose effect stands out (q of at most 0.0500)"][1:]
+    assert rows[0] == ["log2 fold change of counts", "123", "2.86 %"]
+
+
+def test_a_run_without_variants_lacks_nothing(make_tree):
+    tree = make_tree()
+    (tree.root / "yeast_wt/variants/variants.json").unlink()
+    page = Page(make(tree))
+    assert "What became of the alleles" not in page.tables
+    assert "variants.json" not in page.text
