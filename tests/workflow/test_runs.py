@@ -118,7 +118,9 @@ class TestDemo:
 
     def test_nothing_half_written_is_left(self, demo):
         assert not list(demo.results.rglob("*.part"))
-        products = [path for path in demo.results.rglob("*.*") if path.is_file() and path.suffix != ".log"]
+        # Snakemake keeps the time of a folder that is an output in an empty file there.
+        ignored = (".log", ".snakemake_timestamp")
+        products = [path for path in demo.results.rglob("*.*") if path.is_file() and not path.name.endswith(ignored)]
         assert len(products) > 50
         assert not [path for path in products if path.stat().st_size == 0]
 
