@@ -287,6 +287,14 @@ def commands_of(text: str, command: str) -> list[str]:
     return [line for line in shell_commands(text) if f"bpflow {command} " in line]
 
 
+def test_only_the_views_that_are_wanted_are_explained(project: Project) -> None:
+    jobs = ("contribution_parts", "contributions", "average_contributions", "motifs")
+    project.config["contributions"] = {"views": []}
+    assert project.plan() == expected(**dict.fromkeys(jobs, 0))
+    project.config["contributions"] = {"views": ["bias"]}
+    assert project.plan() == expected(**dict(zip(jobs, (1, 1, 1, 2), strict=True)))
+
+
 def test_contributions_are_computed_in_parts_and_averaged_over_folds(project: Project) -> None:
     project.config |= {
         "folds": {"n": 3, "run": [0, 2]},

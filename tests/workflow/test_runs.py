@@ -42,7 +42,8 @@ QUICK = {
     "folds": {"n": 3, "run": [0]},
     "model": {"input_length": 768, "output_length": 384, "bias": {"filters": 8}, "chrombpnet": {"layers": 5}},
     "training": {"epochs": 2, "jitter": 50},
-    **FEW_CONTRIBUTIONS,
+    "contributions": {"views": []},
+    "variants": {"file": None},
 }
 
 
@@ -391,6 +392,7 @@ def test_two_folds_are_averaged_and_chosen_regions_mutated(tmp_path, small_data)
         "folds": {"n": 3, "run": [0, 1]},
         "footprints": {"backgrounds": 4, "tf_motifs": "vertebrate"},
         "mutagenesis": {"regions": str(regions), "width": 5},
+        "contributions": {"views": ["corrected"], "regions": 24, "references": 2},
         "truth": None,
         "official_h5": False,
     }
@@ -409,6 +411,16 @@ def test_two_folds_are_averaged_and_chosen_regions_mutated(tmp_path, small_data)
         assert handle["log2_fold_counts"].shape == (2, 4, 5)
         assert (handle["jsd"][:] > 0).sum() == 2 * 3 * 5
         assert handle.attrs["models"] == 2
+    with h5py.File(run.sample("mean/contributions/corrected/profile.h5")) as handle:
+        assert handle.attrs["folds"] == 2
+        assert handle["projected_shap/spread"].shape == (24, 768)
+        mean = handle["projected_shap/seq"][:]
+    folds = [run.sample(f"fold_{fold}/contributions/corrected/profile.h5") for fold in (0, 1)]
+    each = []
+    for path in folds:
+        with h5py.File(path) as handle:
+            each.append(handle["projected_shap/seq"][:])
+    np.testing.assert_allclose(mean, np.mean(each, axis=0), atol=1e-7)
     assert "Marginal footprints, mean of 2 folds" in (run.results / "report.html").read_text(encoding="utf-8")
 
 

@@ -33,7 +33,7 @@ GPU = 0 if CONFIG["device"] == "cpu" else 1
 
 # What contributions are to, and of which parts of a model.
 HEADS = ["counts", "profile"]
-VIEWS = ["corrected", "bias"]
+VIEWS = CONTRIBUTIONS["views"]
 
 # Models under the names of the official program's files, and under ours.
 OFFICIAL_WEIGHTS = {
@@ -72,7 +72,7 @@ wildcard_constraints:
     fold=one_of(map(str, range(CONFIG["folds"]["n"]))),
     model="bias|chrombpnet",
     combine="crossfit|mean",
-    view="|".join(VIEWS),
+    view="corrected|bias",
     head="|".join(HEADS),
     official="|".join(OFFICIAL_WEIGHTS),
     part=r"[1-9]\d*",
