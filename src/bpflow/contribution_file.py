@@ -210,25 +210,24 @@ def _dataset_names(handle: h5py.File) -> list[str]:
     return names
 
 
+def _empty_like(target: h5py.File, name: str, model: h5py.Dataset) -> h5py.Dataset:
+    if model.ndim > 1:
+        return _scores_dataset(target, name, model.shape[1:], model.dtype)
+    return target.create_dataset(name, shape=(0,), maxshape=(None,), dtype=model.dtype)
+
+
 def _copy(target: h5py.File, name: str, sources: Sequence[h5py.File]) -> None:
     """Write one after another what the sources hold under `name`, in blocks."""
-    model = sources[0][name]
-    if model.ndim > 1:
-        dataset = _scores_dataset(target, name, model.shape[1:], model.dtype)
-    else:
-        dataset = target.create_dataset(name, shape=(0,), maxshape=(None,), dtype=model.dtype)
+    dataset = _empty_like(target, name, sources[0][name])
     for source in sources:
         for first in range(0, len(source[name]), BLOCK):
             _append(dataset, source[name][first : first + BLOCK])
 
 
 def _average(target: h5py.File, name: str, handles: Sequence[h5py.File], combine: Callable[..., np.ndarray]) -> None:
-    shape = handles[0][name].shape
-    if len(shape) == 3:
-        dataset = _scores_dataset(target, name, shape[1:], np.float32)
-    else:
-        dataset = target.create_dataset(name, shape=(0,), maxshape=(None,), dtype=np.float32)
-    for first in range(0, shape[0], BLOCK):
+    model = handles[0][name]
+    dataset = _empty_like(target, name, model)
+    for first in range(0, len(model), BLOCK):
         blocks = [handle[name][first : first + BLOCK] for handle in handles]
         _append(dataset, combine(blocks, axis=0))
 

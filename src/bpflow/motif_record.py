@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -33,8 +34,12 @@ TABLE = [
 
 def is_enzyme(name: str) -> bool:
     """Whether a motif of a database is an enzyme's preference: one of our table's, or called TN5 or DNASE."""
-    enzymes = {entry.name for entry in built_in_table() if entry.kind == "enzyme"}
-    return name in enzymes or bool(re.match(r"(tn5|dnase)", name, flags=re.IGNORECASE))
+    return name in _built_in_enzymes() or bool(re.match(r"(tn5|dnase)", name, flags=re.IGNORECASE))
+
+
+@cache
+def _built_in_enzymes() -> frozenset[str]:
+    return frozenset(entry.name for entry in built_in_table() if entry.kind == "enzyme")
 
 
 def known_name(pattern: Pattern, matches: Sequence[Match]) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from bpflow.genome import OTHER_BASE
 from bpflow.models.encoding import one_hot
 
 __all__ = ["dinucleotide_shuffles", "shuffle_seeds"]
@@ -43,5 +44,5 @@ def dinucleotide_shuffles(codes: np.ndarray, n: int, seeds: np.ndarray) -> np.nd
                 raise
             continue
         known = shuffled.any(axis=1)
-        result[:] = np.where(known, shuffled.argmax(axis=1), codes.dtype.type(4))
+        result[:] = np.where(known, shuffled.argmax(axis=1), codes.dtype.type(OTHER_BASE))
     return results

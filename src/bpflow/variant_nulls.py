@@ -6,7 +6,6 @@ stands around them, save by chance.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
@@ -63,13 +62,5 @@ def shuffled(sequences: Sequence[np.ndarray], seeds: Sequence[int]) -> list[np.n
     A sequence that has but one order, as a run of one base does, stays as it is. Unknown bases are shuffled as a letter
     of their own.
     """
-    by_length: dict[int, list[int]] = defaultdict(list)
-    for place, sequence in enumerate(sequences):
-        by_length[len(sequence)].append(place)
-    results = list(sequences)
-    for places in by_length.values():
-        codes = np.stack([sequences[place] for place in places])
-        shuffles = dinucleotide_shuffles(codes, 1, np.array([seeds[place] for place in places]))
-        for place, shuffle in zip(places, shuffles[:, 0], strict=True):
-            results[place] = shuffle
-    return results
+    pairs = zip(sequences, seeds, strict=True)
+    return [dinucleotide_shuffles(sequence[None], 1, np.array([seed]))[0, 0] for sequence, seed in pairs]
