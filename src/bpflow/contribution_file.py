@@ -18,6 +18,7 @@ import torch
 
 from bpflow.errors import InputError
 from bpflow.files import atomic_path, existing
+from bpflow.growing_datasets import append_rows, growing_dataset
 from bpflow.models.encoding import one_hot
 from bpflow.parts import Part, in_order
 
@@ -40,7 +41,10 @@ class ContributionWriter:
     """Appends contributions to the datasets of an open file."""
 
     def __init__(self, handle: h5py.File, length: int) -> None:
-        self._scores = {name: _scores_dataset(handle, name, (4, length), kind) for name, kind in SCORES.items()}
+        self._scores = {
+            name: growing_dataset(handle, name, (4, length), kind, chunk_rows=CHUNK_ROWS)
+            for name, kind in SCORES.items()
+        }
         self._convergence = [
             handle.create_dataset(name, shape=(0,), maxshape=(None,), dtype=np.float32) for name in CONVERGENCE
         ]
@@ -53,7 +57,7 @@ class ContributionWriter:
             [encoded, hypothetical, hypothetical * encoded, gap, difference],
             strict=True,
         ):
-            _append(dataset, values)
+            append_rows(dataset, values)
 
 
 @contextmanager
@@ -185,25 +189,6 @@ def _new_file(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
         yield handle
 
 
-def _scores_dataset(handle: h5py.File, name: str, shape: tuple[int, ...], kind: type) -> h5py.Dataset:
-    return handle.create_dataset(
-        name,
-        shape=(0, *shape),
-        maxshape=(None, *shape),
-        chunks=(CHUNK_ROWS, *shape),
-        dtype=kind,
-        compression="gzip",
-        compression_opts=1,
-        shuffle=True,
-    )
-
-
-def _append(dataset: h5py.Dataset, values: np.ndarray) -> None:
-    first = dataset.shape[0]
-    dataset.resize(first + len(values), axis=0)
-    dataset[first:] = values
-
-
 def _dataset_names(handle: h5py.File) -> list[str]:
     names: list[str] = []
     handle.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
@@ -212,7 +197,7 @@ def _dataset_names(handle: h5py.File) -> list[str]:
 
 def _empty_like(target: h5py.File, name: str, model: h5py.Dataset) -> h5py.Dataset:
     if model.ndim > 1:
-        return _scores_dataset(target, name, model.shape[1:], model.dtype)
+        return growing_dataset(target, name, model.shape[1:], model.dtype, chunk_rows=CHUNK_ROWS)
     return target.create_dataset(name, shape=(0,), maxshape=(None,), dtype=model.dtype)
 
 
@@ -221,7 +206,7 @@ def _copy(target: h5py.File, name: str, sources: Sequence[h5py.File]) -> None:
     dataset = _empty_like(target, name, sources[0][name])
     for source in sources:
         for first in range(0, len(source[name]), BLOCK):
-            _append(dataset, source[name][first : first + BLOCK])
+            append_rows(dataset, source[name][first : first + BLOCK])
 
 
 def _average(target: h5py.File, name: str, handles: Sequence[h5py.File], combine: Callable[..., np.ndarray]) -> None:
@@ -229,13 +214,15 @@ def _average(target: h5py.File, name: str, handles: Sequence[h5py.File], combine
     dataset = _empty_like(target, name, model)
     for first in range(0, len(model), BLOCK):
         blocks = [handle[name][first : first + BLOCK] for handle in handles]
-        _append(dataset, combine(blocks, axis=0))
+        append_rows(dataset, combine(blocks, axis=0))
 
 
 def _spread(target: h5py.File, handles: Sequence[h5py.File]) -> None:
-    dataset = _scores_dataset(target, "projected_shap/spread", handles[0]["raw/seq"].shape[2:], np.float32)
+    dataset = growing_dataset(
+        target, "projected_shap/spread", handles[0]["raw/seq"].shape[2:], np.float32, chunk_rows=CHUNK_ROWS
+    )
     for blocks in zip(*map(projected_blocks, handles), strict=True):
-        _append(dataset, np.std(blocks, axis=0))
+        append_rows(dataset, np.std(blocks, axis=0))
 
 
 def _require_same(first: h5py.File, other: h5py.File, first_path: str, path: str, ignored: set[str]) -> None:

@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 
 from bpflow.files import atomic_path
+from bpflow.growing_datasets import append_rows, growing_dataset
 from bpflow.prediction import Prediction, probabilities
 
 __all__ = ["PredictionWriter", "write_coordinates", "write_predictions"]
@@ -21,22 +22,11 @@ class PredictionWriter:
     """Appends predictions to the datasets of an open file."""
 
     def __init__(self, handle: h5py.File, output_length: int) -> None:
-        self._profiles = {name: self._resizable(handle, name, (output_length,)) for name in ("profile_logits", "profs")}
-        self._log_counts = self._resizable(handle, "logcounts", ())
-
-    @staticmethod
-    def _resizable(handle: h5py.File, name: str, shape: tuple[int, ...]) -> h5py.Dataset:
-        return handle.create_dataset(
-            f"predictions/{name}",
-            shape=(0, *shape),
-            maxshape=(None, *shape),
-            chunks=(CHUNK_ROWS if shape else 4096, *shape),
-            dtype=np.float32,
-            compression="gzip",
-            compression_opts=1,
-            # Half the size and twice the speed for floats.
-            shuffle=True,
-        )
+        self._profiles = {
+            name: growing_dataset(handle, f"predictions/{name}", (output_length,), np.float32, chunk_rows=CHUNK_ROWS)
+            for name in ("profile_logits", "profs")
+        }
+        self._log_counts = growing_dataset(handle, "predictions/logcounts", (), np.float32, chunk_rows=4096)
 
     def append(self, prediction: Prediction) -> None:
         """Add a batch; profiles are written as logits and as probabilities."""
@@ -46,9 +36,7 @@ class PredictionWriter:
             self._log_counts: prediction.log_counts,
         }
         for dataset, values in rows.items():
-            first = dataset.shape[0]
-            dataset.resize(first + len(values), axis=0)
-            dataset[first:] = values
+            append_rows(dataset, values)
 
 
 @contextmanager

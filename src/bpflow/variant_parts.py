@@ -21,6 +21,7 @@ import numpy as np
 from bpflow import __version__
 from bpflow.errors import InputError
 from bpflow.files import atomic_path, existing
+from bpflow.growing_datasets import append_rows, growing_dataset
 from bpflow.parts import Part, in_order
 from bpflow.variants import Scores
 
@@ -93,33 +94,18 @@ class PartWriter:
     def __init__(self, handle: h5py.File, columns: int) -> None:
         names = [f"{kind}/{name}" for kind in PAIRS for name in Scores._fields]
         self._datasets = {
-            name: handle.create_dataset(
-                name,
-                shape=(0, columns),
-                maxshape=(None, columns),
-                chunks=(CHUNK_ROWS, columns),
-                dtype=np.float64,
-                compression="gzip",
-                compression_opts=1,
-                shuffle=True,
-            )
+            name: growing_dataset(handle, name, (columns,), np.float64, chunk_rows=CHUNK_ROWS)
             for name in (*names, PEAKS)
         }
 
     def append_scores(self, kind: str, scores: Scores) -> None:
         """Add a block of ``variants`` or of ``null``."""
         for name, values in scores._asdict().items():
-            self._append(f"{kind}/{name}", values)
+            append_rows(self._datasets[f"{kind}/{name}"], values)
 
     def append_peaks(self, log_counts: np.ndarray) -> None:
         """Add log counts of a block of peaks, (N, 1 + folds)."""
-        self._append(PEAKS, log_counts)
-
-    def _append(self, name: str, values: np.ndarray) -> None:
-        dataset = self._datasets[name]
-        first = dataset.shape[0]
-        dataset.resize(first + len(values), axis=0)
-        dataset[first:] = values
+        append_rows(self._datasets[PEAKS], log_counts)
 
 
 @contextmanager

@@ -29,6 +29,16 @@ def sequences() -> dict[str, str]:
     return {name: simulated.random_sequence(size, rng) for name, size in SIZES.items()}
 
 
+def bases(chrom: str, start: int, length: int) -> str:
+    """Letters of the genome."""
+    return sequences()[chrom][start : start + length]
+
+
+def other(base: str) -> str:
+    """A base that is not this one."""
+    return OTHERS[base][0]
+
+
 def open_genome(folder: Path) -> Genome:
     return Genome.open(simulated.write_fasta(folder / "genome.fa", sequences()))
 

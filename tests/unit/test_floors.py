@@ -24,6 +24,7 @@ FLOORS = {
         "interruption",
         "tables",
         "parts",
+        "growing_datasets",
     ],
     1: [
         *("reads", "read_lines", "alignments", "bam_records", "ends", "site_counts", "shift", "base_composition"),

@@ -7,6 +7,7 @@ import pytest
 from bpflow.variant_checks import SCORED, Checker, scorable
 from bpflow.variant_files import Allele
 from unit import small_variants as small
+from unit.small_variants import bases, other
 
 HALF = small.INPUT // 2
 
@@ -19,14 +20,6 @@ def genome(tmp_path):
 @pytest.fixture
 def checker(genome):
     return Checker(genome, small.INPUT, small.OUTPUT)
-
-
-def bases(chrom: str, start: int, length: int) -> str:
-    return small.sequences()[chrom][start : start + length]
-
-
-def other(base: str) -> str:
-    return small.OTHERS[base][0]
 
 
 def test_each_status(checker):

@@ -10,6 +10,7 @@ from bpflow.variant_checks import REASONS, SCORED, Checker
 from bpflow.variant_files import Allele
 from bpflow.variant_survey import DuplicateNotes, survey
 from unit import small_variants as small
+from unit.small_variants import bases, other
 
 
 @pytest.fixture
@@ -20,14 +21,6 @@ def genome(tmp_path):
 @pytest.fixture
 def checker(genome):
     return Checker(genome, small.INPUT, small.OUTPUT)
-
-
-def bases(chrom: str, start: int, length: int) -> str:
-    return small.sequences()[chrom][start : start + length]
-
-
-def other(base: str) -> str:
-    return small.OTHERS[base][0]
 
 
 def bad_alleles() -> list[Allele]:
