@@ -134,6 +134,7 @@ def judge_convergence(head: str, gap: np.ndarray, difference: np.ndarray) -> dic
     largest, typical = float(gap.max()), float(np.median(difference))
     relative = largest / typical if typical else float("nan")
     item = verdict(
+        f"additivity_{head}",
         f"Contributions to {head} add up",
         relative,
         good=0.01,

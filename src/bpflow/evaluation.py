@@ -310,6 +310,7 @@ def _verdicts(counts: dict[str, dict[str, float]], model_kind: str) -> list[dict
         if "peaks" in counts:
             results.append(
                 verdict(
+                    "bias_counts_peaks",
                     "Counts of the bias model in peaks (Pearson r)",
                     counts["peaks"]["pearsonr"],
                     good=-0.3,
@@ -328,6 +329,7 @@ def _verdicts(counts: dict[str, dict[str, float]], model_kind: str) -> list[dict
         if "nonpeaks" in counts:
             results.append(
                 verdict(
+                    "bias_counts_nonpeaks",
                     "Counts of the bias model in non-peaks (Pearson r)",
                     counts["nonpeaks"]["pearsonr"],
                     good=0.0,
@@ -346,6 +348,7 @@ def _verdicts(counts: dict[str, dict[str, float]], model_kind: str) -> list[dict
     elif "peaks" in counts:
         results.append(
             verdict(
+                "counts_peaks",
                 "Counts of ChromBPNet in peaks (Pearson r)",
                 counts["peaks"]["pearsonr"],
                 good=0.5,

@@ -151,6 +151,7 @@ def _verdict(probes: list[Footprint], control: Footprint, threshold: float) -> d
     if control.effects["corrected"].profile.max() >= threshold:
         compare += " The backgrounds alone reach the threshold too: average over more of them."
     return verdict(
+        "bias_response",
         "Response of the corrected model to bias probes",
         largest,
         good=threshold,

@@ -147,6 +147,7 @@ def _plain(value: Any) -> Any:
 def _corrected_verdict(head: str, share: float, named: Sequence[str | None]) -> dict[str, Any]:
     enzymes = ", ".join(sorted({name for name in named if name and is_enzyme(name)}))
     return verdict(
+        f"motifs_{head}",
         f"Motifs of the corrected {head}",
         share,
         good=1e-9,
@@ -170,6 +171,7 @@ def _bias_verdict(head: str, share: float, named: Sequence[str | None], effect: 
         good = f"Its counts hardly depend on the sequence (by {100 * effect:.2g} %), so motifs in them mean nothing."
     factors = ", ".join(sorted({name for name in named if name and not is_enzyme(name)}))
     return verdict(
+        f"bias_motifs_{head}",
         f"Motifs of the bias model's {head}",
         share,
         good=0.1,

@@ -227,6 +227,7 @@ def report(motifs: list[dict[str, Any]], profile: dict[str, Any], bias: dict[str
     missed = ", ".join(entry["name"] for entry, ok in zip(motifs, found, strict=True) if not ok)
     verdicts = [
         verdict(
+            "truth_motifs",
             "The corrected model found the motifs",
             float(np.mean(found)) if found else float("nan"),
             good=1 - 1e-9,
@@ -242,6 +243,7 @@ def report(motifs: list[dict[str, Any]], profile: dict[str, Any], bias: dict[str
         ),
         _bias_is_gone(profile),
         verdict(
+            "truth_enzyme",
             "The bias model learned the enzyme",
             bias["r"],
             good=0.8,
@@ -260,6 +262,7 @@ def report(motifs: list[dict[str, Any]], profile: dict[str, Any], bias: dict[str
 
 def _bias_is_gone(profile: dict[str, Any]) -> dict[str, Any]:
     item = verdict(
+        "truth_profile",
         "The bias is gone from the corrected profile",
         profile["corrected_r"] - profile["with_bias_r"],
         good=0.05,

@@ -8,13 +8,37 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["OFFICIAL_ADVICE", "OWN_ADVICE", "verdict"]
+__all__ = ["GRADES", "OFFICIAL_ADVICE", "OWN_ADVICE", "STAGES", "stage_of", "verdict"]
 
 OFFICIAL_ADVICE = "kundajelab/chrombpnet report advice"
 OWN_ADVICE = "bpflow"
 
+# From best to worst.
+GRADES = ("good", "check", "fail")
+
+# What is judged, by the stage of a run that judges it; a key stays the same whatever the words beside it become.
+STAGES: dict[str, tuple[str, ...]] = {
+    "inputs": ("shift", "depth", "folds", "nonpeaks"),
+    "bias": (
+        "bias_counts_peaks",
+        "bias_counts_nonpeaks",
+        "bias_profile_nonpeaks",
+        "bias_motifs_counts",
+        "bias_motifs_profile",
+    ),
+    "model": ("counts_peaks", "profile_peaks", "bias_response"),
+    "interpretation": ("additivity_counts", "additivity_profile", "motifs_counts", "motifs_profile"),
+    "truth": ("truth_motifs", "truth_enzyme", "truth_profile"),
+}
+
+
+def stage_of(key: str) -> str:
+    """The stage that judges `key`."""
+    return next(stage for stage, keys in STAGES.items() if key in keys)
+
 
 def verdict(
+    key: str,
     name: str,
     value: float,
     *,
@@ -29,8 +53,10 @@ def verdict(
 
     Parameters
     ----------
+    key
+        What is judged, one of those in ``STAGES``.
     name
-        What is judged, in words.
+        The same in words.
     value
         The number; NaN (it could not be computed) is a ``"check"``.
     good, check
@@ -47,7 +73,7 @@ def verdict(
     Returns
     -------
     dict
-        Keys name, value, threshold, verdict, source and advice.
+        Keys key, name, value, threshold, verdict, source and advice.
     """
     sign = -1.0 if lower_is_better else 1.0
     value = float(value)
@@ -55,8 +81,9 @@ def verdict(
         grade, text = "check", "It could not be computed: there are too few regions, or they are all alike."
     else:
         grade = "good" if sign * value > sign * good else "check" if sign * value > sign * check else "fail"
-        text = advice[("good", "check", "fail").index(grade)]
+        text = advice[GRADES.index(grade)]
     return {
+        "key": key,
         "name": name,
         "value": None if math.isnan(value) else float(np.format_float_positional(value, 6, fractional=False)),
         "threshold": threshold,

@@ -16,9 +16,9 @@ import pandas as pd
 
 from bpflow.errors import InputError
 from bpflow.files import READ_ERRORS, existing, open_binary, read_json
+from bpflow.verdicts import GRADES
 
 __all__ = [
-    "VERDICTS",
     "Benchmark",
     "Check",
     "FoldResult",
@@ -32,9 +32,6 @@ __all__ = [
 
 Stage = Literal["qc", "all"]
 Record = dict[str, Any]
-
-# From best to worst; the order decides which one a summary shows.
-VERDICTS = ("good", "check", "fail")
 
 HISTORY_COLUMNS = (
     "epoch",
@@ -69,7 +66,7 @@ REQUIRED = {
 # Rules that make these pages: their times are of an earlier page, so they would change each one.
 PAGE_RULES = ("qc_report", "full_report")
 
-CHECK_KEYS = ("name", "value", "threshold", "verdict", "source", "advice")
+CHECK_KEYS = ("key", "name", "value", "threshold", "verdict", "source", "advice")
 
 UNREADABLE: tuple[type[Exception], ...] = (*READ_ERRORS, ValueError, OSError)
 
@@ -80,6 +77,7 @@ class Check:
 
     sample: str
     fold: int | None
+    key: str
     name: str
     value: Any
     threshold: str
@@ -399,9 +397,9 @@ def _checks(content: Record, path: Path, sample: str, fold: int | None) -> Itera
         missing = [key for key in CHECK_KEYS if key not in entry]
         if missing:
             raise InputError(f"no key {', '.join(missing)}", where=where, expected=", ".join(CHECK_KEYS))
-        if entry["verdict"] not in VERDICTS:
-            raise InputError(f"verdict {entry['verdict']!r}", where=where, expected=" or ".join(VERDICTS))
-        text = {key: str(entry[key] or "") for key in ("name", "threshold", "source", "advice")}
+        if entry["verdict"] not in GRADES:
+            raise InputError(f"verdict {entry['verdict']!r}", where=where, expected=" or ".join(GRADES))
+        text = {key: str(entry[key] or "") for key in ("key", "name", "threshold", "source", "advice")}
         yield Check(sample=sample, fold=fold, value=entry["value"], verdict=entry["verdict"], **text)
 
 
@@ -417,6 +415,7 @@ def _shift_checks(signal: Record, sample: str) -> Iterator[Check]:
         yield Check(
             sample=sample,
             fold=None,
+            key="shift",
             name=f"enzyme shift of {Path(file.get('path', '')).name}",
             value=f"{used} {how}, vote {shift.get('verdict')} for {best}",
             threshold="a clear vote for the shift in use",

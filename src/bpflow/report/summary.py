@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from bpflow.report.blocks import Badge
-from bpflow.report.collect import VERDICTS, Check, Run
+from bpflow.report.collect import Check, Run
 from bpflow.report.format import ABSENT, number, plain
+from bpflow.verdicts import GRADES
 
 __all__ = ["Overall", "VerdictRow", "overall", "verdict_rows", "worst"]
 
@@ -34,13 +35,13 @@ class VerdictRow(NamedTuple):
 
 def worst(checks: Sequence[Check]) -> str | None:
     """The worst verdict among `checks`; None when there is none."""
-    return max((check.verdict for check in checks), key=VERDICTS.index, default=None)
+    return max((check.verdict for check in checks), key=GRADES.index, default=None)
 
 
 def overall(run: Run) -> Overall:
     """Say in a line whether to trust the run: as good as its worst check."""
     total = len(run.checks)
-    by = {verdict: sum(check.verdict == verdict for check in run.checks) for verdict in VERDICTS}
+    by = {verdict: sum(check.verdict == verdict for check in run.checks) for verdict in GRADES}
     warnings = f" The stages gave {_many(len(run.messages), 'warning')}, listed below." if run.messages else ""
     early = "This page is about the inputs only; no model is judged here. " if run.stage == "qc" else ""
     subject = "these inputs" if run.stage == "qc" else "this run"
@@ -48,7 +49,7 @@ def overall(run: Run) -> Overall:
         return Overall(
             "none", "Nothing has been checked yet.", f"{early}No stage gave a verdict, so trust is open.{warnings}"
         )
-    counts = ", ".join(f"{by[verdict]} {verdict}" for verdict in reversed(VERDICTS) if by[verdict])
+    counts = ", ".join(f"{by[verdict]} {verdict}" for verdict in reversed(GRADES) if by[verdict])
     detail = f"{early}{_many(total, 'check')}: {counts}.{warnings}"
     if by["fail"]:
         return Overall("fail", f"Do not rely on {subject} before the failed checks below are understood.", detail)
@@ -68,11 +69,11 @@ def verdict_rows(run: Run) -> list[VerdictRow]:
         groups.setdefault((check.sample, check.name, check.fold is None), []).append(check)
     order = {sample.name: index for index, sample in enumerate(run.samples)}
     rows = [_row(*key, checks, numbers) for key, checks in groups.items()]
-    return sorted(rows, key=lambda row: (-VERDICTS.index(row.verdict), order.get(row.sample, -1)))
+    return sorted(rows, key=lambda row: (-GRADES.index(row.verdict), order.get(row.sample, -1)))
 
 
 def _row(sample: str, name: str, whole: bool, checks: list[Check], numbers: list[int]) -> VerdictRow:
-    verdict = worst(checks) or VERDICTS[0]
+    verdict = worst(checks) or GRADES[0]
     if whole:
         cells: tuple[Badge | None, ...] = (Badge(verdict, "; ".join(_value(check) for check in checks), len(numbers)),)
     else:

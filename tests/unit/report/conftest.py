@@ -91,8 +91,9 @@ def make_tree(tmp_path: Path) -> Callable[..., Tree]:
     return lambda **options: build(tmp_path / "results", **options)
 
 
-def _verdict(name: str, value: Any, verdict: str, threshold: str, source: str, advice: str) -> dict[str, Any]:
+def _verdict(key: str, name: str, value: Any, verdict: str, threshold: str, source: str, advice: str) -> dict[str, Any]:
     return {
+        "key": key,
         "name": name,
         "value": value,
         "threshold": threshold,
@@ -316,6 +317,7 @@ def _model(tree: Tree, sample: str, fold: int, model: str, rows: int, rng: np.ra
         )
     verdicts = [
         _verdict(
+            "bias_counts_peaks",
             "bias model: Pearson r of counts in peaks",
             -0.1234,
             "good",
@@ -325,6 +327,7 @@ def _model(tree: Tree, sample: str, fold: int, model: str, rows: int, rng: np.ra
         )
         if bias
         else _verdict(
+            "counts_peaks",
             "ChromBPNet: Pearson r of counts in peaks",
             0.7654 if fold != 1 else 0.4512,
             "good" if fold != 1 else "check",
@@ -402,7 +405,7 @@ def _questions(tree: Tree, sample: str, fold: int, rng: np.random.Generator) -> 
                        "centre": {"corrected": 0.0013, "with_bias": 0.0144, "control": 0.001,
                                   "ratio_to_control": 1.3, "ratio_to_uncorrected": 0.09},
                        "official": "corrected_0.001_0.001/0.001"},
-        verdicts=[_verdict("largest corrected response to bias probes", 0.00141 if fold != 2 else 0.0061,
+        verdicts=[_verdict("bias_response", "largest corrected response to bias probes", 0.00141 if fold != 2 else 0.0061,
                            "good" if fold != 2 else "fail", "below 0.003 good, below 0.005 check",
                            "kundajelab/chrombpnet report advice", "Bias is removed." if fold != 2 else advice)],
     )  # fmt: skip
@@ -418,7 +421,7 @@ def _questions(tree: Tree, sample: str, fold: int, rng: np.random.Generator) -> 
         ],
         profile={"regions": 456, "corrected_r": 0.8712, "with_bias_r": 0.6123, "observed_r": 0.4111},
         bias={"regions": 912, "r": 0.9345},
-        verdicts=[_verdict("planted motif effects recovered", 0.971, "good", "r above 0.9", "bpflow simulation", "")],
+        verdicts=[_verdict("truth_motifs", "planted motif effects recovered", 0.971, "good", "r above 0.9", "bpflow simulation", "")],
     )  # fmt: skip
 
 
@@ -435,7 +438,13 @@ def _motifs(tree: Tree, sample: str) -> None:
             heads=heads,
             verdicts=[
                 _verdict(
-                    f"Contributions to {head} of the {view} part add up", 1.7e-6, "good", "below 1 %", "bpflow", ""
+                    f"additivity_{head}",
+                    f"Contributions to {head} of the {view} part add up",
+                    1.7e-6,
+                    "good",
+                    "below 1 %",
+                    "bpflow",
+                    "",
                 )
                 for head in heads
             ],
@@ -454,7 +463,11 @@ def _motifs(tree: Tree, sample: str) -> None:
                 window=500,
                 database=141,
                 patterns=[] if (view, head) == ("bias", "counts") else patterns,
-                verdicts=[_verdict(f"Motifs of the {view} {head}", 0.0, "good", "none", "bpflow", "As hoped.")],
+                verdicts=[
+                    _verdict(
+                        f"motifs_{head}", f"Motifs of the {view} {head}", 0.0, "good", "none", "bpflow", "As hoped."
+                    )
+                ],
             )
 
 
