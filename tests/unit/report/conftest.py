@@ -405,7 +405,8 @@ def _questions(tree: Tree, sample: str, fold: int, rng: np.random.Generator) -> 
                        "centre": {"corrected": 0.0013, "with_bias": 0.0144, "control": 0.001,
                                   "ratio_to_control": 1.3, "ratio_to_uncorrected": 0.09},
                        "official": "corrected_0.001_0.001/0.001"},
-        verdicts=[_verdict("bias_response", "largest corrected response to bias probes", 0.00141 if fold != 2 else 0.0061,
+        verdicts=[_verdict("bias_response", "largest corrected response to bias probes",
+                           0.00141 if fold != 2 else 0.0061,
                            "good" if fold != 2 else "fail", "below 0.003 good, below 0.005 check",
                            "kundajelab/chrombpnet report advice", "Bias is removed." if fold != 2 else advice)],
     )  # fmt: skip
@@ -421,7 +422,8 @@ def _questions(tree: Tree, sample: str, fold: int, rng: np.random.Generator) -> 
         ],
         profile={"regions": 456, "corrected_r": 0.8712, "with_bias_r": 0.6123, "observed_r": 0.4111},
         bias={"regions": 912, "r": 0.9345},
-        verdicts=[_verdict("truth_motifs", "planted motif effects recovered", 0.971, "good", "r above 0.9", "bpflow simulation", "")],
+        verdicts=[_verdict("truth_motifs", "planted motif effects recovered", 0.971, "good", "r above 0.9",
+                           "bpflow simulation", "")],
     )  # fmt: skip
 
 
