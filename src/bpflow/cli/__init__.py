@@ -27,6 +27,7 @@ COMMANDS = {
     "scale-bias": "scale a bias model's counts to a sample's background",
     "predict": "predict profiles and counts of regions or sequences",
     "evaluate": "compare predictions with the observed signal",
+    "compare": "samples beside each other at the peaks they share",
     "tracks": "predicted and bias-corrected bigWigs over peaks",
     "footprints": "marginal footprints of motifs and bias probes",
     "contributions": "how much each base adds to predicted counts and profile",

@@ -7,11 +7,14 @@ import logging
 
 from bpflow.cli.options import non_negative_int
 from bpflow.files import atomic_path
+from bpflow.report.run import STAGES
 
 SUMMARY = (
     "One self-contained HTML page over a run: can it be trusted, and why. "
     "Reads only the JSON and tables that the stages wrote; the page needs no network."
 )
+
+TITLES = {"qc": "Inputs", "bias": "Bias models"}
 
 # Beyond this a page is slow to open and to send by mail.
 LARGE = 15_000_000
@@ -28,12 +31,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--stage",
-        choices=("qc", "all"),
+        choices=STAGES,
         default="all",
-        help="qc: the inputs, before any training; all: the whole run",
+        help="how far the page goes. qc: the inputs, before any training; bias: and the bias models; model: and "
+        "ChromBPNet with its footprints; all: the whole run",
     )
     parser.add_argument("--output", required=True, metavar="HTML", help="the page to write")
     parser.add_argument("--title", help="heading of the page (default: made from the stage and samples)")
+    parser.add_argument(
+        "--sample-pages",
+        metavar="NAME",
+        help="file name of the page that each sample has in its own folder of DIR; a page of more than four samples "
+        "then leaves their details to those",
+    )
     parser.add_argument(
         "--config", metavar="JSON", help="resolved configuration (default: DIR/config.json if it is there)"
     )
@@ -44,7 +54,8 @@ def run(args: argparse.Namespace) -> None:
     from bpflow.report import collect, render
 
     found = collect(args.results, samples=args.samples, folds=args.folds, stage=args.stage, config=args.config)
-    page = render(found, title=args.title or default_title(args.stage, args.samples)).encode()
+    title = args.title or default_title(args.stage, args.samples)
+    page = render(found, title=title, sample_pages=args.sample_pages).encode()
     with atomic_path(args.output) as temporary:
         temporary.write_bytes(page)
     log.info("%s: %.1f MB, %d checks", args.output, len(page) / 1e6, len(found.checks))
@@ -54,5 +65,5 @@ def run(args: argparse.Namespace) -> None:
 
 def default_title(stage: str, samples: list[str]) -> str:
     """Name the page after what it is about."""
-    kind = "Inputs" if stage == "qc" else "Accessibility models"
+    kind = TITLES.get(stage, "Accessibility models")
     return f"{kind} of {', '.join(samples)}" if len(samples) <= 3 else f"{kind} of {len(samples)} samples"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bpflow.report.collect import Run, collect
+from bpflow.report.collect import collect
 from bpflow.report.page import render
+from bpflow.report.run import Run
 
 __all__ = ["Run", "collect", "render"]

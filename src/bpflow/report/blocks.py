@@ -10,7 +10,20 @@ from typing import Any, ClassVar
 import plotly.graph_objects as go
 from markupsafe import Markup
 
-__all__ = ["Badge", "Block", "Facts", "Figures", "Legend", "Panel", "Prose", "Section", "Table", "anchor", "table"]
+__all__ = [
+    "Badge",
+    "Block",
+    "Facts",
+    "Figures",
+    "Legend",
+    "Link",
+    "Panel",
+    "Prose",
+    "Section",
+    "Table",
+    "anchor",
+    "table",
+]
 
 
 @dataclass(frozen=True)
@@ -20,6 +33,14 @@ class Badge:
     verdict: str
     value: str = ""
     span: int = 1
+
+
+@dataclass(frozen=True)
+class Link:
+    """A table cell that leads somewhere: within the page, or to a page beside it."""
+
+    text: str
+    href: str
 
 
 @dataclass(frozen=True)

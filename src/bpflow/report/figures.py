@@ -18,6 +18,7 @@ from bpflow.report.palette import ROLES
 
 __all__ = [
     "SCATTER_SEED",
+    "agreement",
     "chromosome_counts",
     "counts_scatter",
     "footprint",
@@ -31,6 +32,7 @@ __all__ = [
 ]
 
 SCATTER_SEED = 1234
+SQUARES_WITH_NUMBERS = 12
 
 _PLAIN = go.layout.Template()
 
@@ -290,6 +292,31 @@ def footprint(
         y_axis={"rangemode": "tozero"},
         shapes=marks,
     )
+
+
+def agreement(names: Sequence[str], pairs: Sequence[Mapping[str, Any]], key: str) -> go.Figure:
+    """Correlation of each two samples as a coloured square with its number; the diagonal is empty."""
+    values = np.full((len(names), len(names)), np.nan)
+    for pair in pairs:
+        if pair[key] is not None:
+            first, second = names.index(pair["first"]), names.index(pair["second"])
+            values[first, second] = values[second, first] = pair[key]
+    labels = [_label(name) for name in names]
+    squares = go.Heatmap(
+        x=labels,
+        y=labels,
+        z=values,
+        zmin=-1,
+        zmax=1,
+        # Both ends are told apart by any eye, and the middle is neither.
+        colorscale=[[0, "#b35806"], [0.5, "#f7f7f7"], [1, "#2b5c8a"]],
+        text=[["" if np.isnan(value) else f"{value:.2f}" for value in row] for row in values],
+        texttemplate="%{text}" if len(names) <= SQUARES_WITH_NUMBERS else None,
+        hovertemplate="%{x} and %{y}: %{z:.3f}<extra></extra>",
+        showscale=len(names) > SQUARES_WITH_NUMBERS,
+    )
+    side = {"type": "category", "automargin": True}
+    return _figure([squares], x="", y="", height=260 + 14 * len(names), x_axis=side, y_axis=side)
 
 
 def motif_effects(motifs: Sequence[Mapping[str, Any]]) -> go.Figure:

@@ -1,28 +1,18 @@
-"""The part of the page about one fold of a sample, and about all folds together."""
+"""The part of the page about one fold of a sample."""
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from bpflow.report import figures
 from bpflow.report.blocks import Badge, Block, Facts, Figures, Legend, Panel, Section, table
-from bpflow.report.collect import Check, FoldResult, ModelResult, Record
 from bpflow.report.format import duration, number, plain, signed
+from bpflow.report.metrics import GROUPS, METRICS, MODELS, metric
+from bpflow.report.run import Check, FoldResult, ModelResult, Record
 from bpflow.report.summary import worst
 
-__all__ = ["GROUPS", "Limits", "fold_section", "footprint_blocks", "over_folds"]
-
-GROUPS = {"peaks": "peaks", "nonpeaks": "non-peaks", "peaks_and_nonpeaks": "both"}
-MODELS = {"bias": "Bias model", "chrombpnet": "ChromBPNet"}
-METRICS = {
-    "pearsonr": "counts: Pearson r",
-    "spearmanr": "counts: Spearman ρ",
-    "mse": "counts: mean squared error",
-    "median_jsd": "profile: median JSD",
-    "median_norm_jsd": "profile: median normalised JSD",
-}
+__all__ = ["Limits", "fold_section", "footprint_blocks"]
 
 
 class Limits(NamedTuple):
@@ -48,38 +38,6 @@ def fold_section(fold: FoldResult, parent: str, checks: Sequence[Check], limits:
     if fold.recovery:
         section.children.append(Section(f"{here}-truth", "Planted truth", _recovery(fold.recovery)))
     return section
-
-
-def over_folds(folds: Sequence[FoldResult], parent: str) -> Section:
-    """Each metric in every fold, with the mean and the sample standard deviation."""
-    rows = []
-    for model, label in MODELS.items():
-        for group, where in GROUPS.items():
-            for key, metric in METRICS.items():
-                values = [_metric(getattr(fold, model), group, key) for fold in folds]
-                if any(value is not None for value in values):
-                    rows.append((label, where, metric, *_spread(values)))
-    responses = [((fold.footprints or {}).get("bias_response") or {}).get("corrected") for fold in folds]
-    if any(value is not None for value in responses):
-        rows.append(("ChromBPNet", "bias probes", "corrected: mean of their maxima", *_spread(responses)))
-    columns = {"model": "t", "regions": "t", "metric": "t"}
-    columns |= {f"fold {fold.number}": "n" for fold in folds} | {"mean": "n", "SD": "n"}
-    note = "SD: sample standard deviation over folds, small beside the mean where folds agree."
-    return Section(f"{parent}-over-folds", "Over folds", [table("Metrics over folds", columns, rows, note=note)])
-
-
-def _metric(model: ModelResult | None, group: str, key: str) -> float | None:
-    if model is None:
-        return None
-    kind = "counts_metrics" if key in ("pearsonr", "spearmanr", "mse") else "profile_metrics"
-    return (model.metrics[kind].get(group) or {}).get(key)
-
-
-def _spread(values: Sequence[float | None]) -> list[str]:
-    known = [value for value in values if value is not None]
-    mean = statistics.fmean(known) if known else None
-    deviation = statistics.stdev(known) if len(known) > 1 else None
-    return [*(number(value) for value in values), number(mean), number(deviation)]
 
 
 def _training(models: Sequence[ModelResult], scaling: Record | None) -> list[Block]:
@@ -160,7 +118,7 @@ def _metrics(fold: FoldResult, models: Sequence[ModelResult], limits: Limits) ->
                 where,
                 number((record.get("regions") or {}).get(group)),
                 number((record.get("empty_regions") or {}).get(group)),
-                *(number(_metric(model, group, key)) for key in METRICS),
+                *(number(metric(model, group, key)) for key in METRICS),
                 number((record.get("multinomial_nll") or {}).get(group)),
             )
             for group, where in GROUPS.items()

@@ -7,6 +7,7 @@ import hashlib
 import json
 from importlib.resources import files
 from typing import Any
+from urllib.parse import quote
 
 import jinja2
 import plotly.graph_objects as go
@@ -14,13 +15,14 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from bpflow import __version__
-from bpflow.report.blocks import Section
-from bpflow.report.collect import Run
+from bpflow.report.blocks import Badge, Link
 from bpflow.report.fold import Limits
 from bpflow.report.palette import DARK, ROLES
 from bpflow.report.provenance import provenance_section
+from bpflow.report.run import Run
 from bpflow.report.sample import genome_section, sample_section
-from bpflow.report.summary import overall, verdict_rows
+from bpflow.report.side_by_side import side_by_side_section
+from bpflow.report.summary import overall, stage_table, verdict_rows
 
 __all__ = ["limits_for", "render", "safe_json"]
 
@@ -29,11 +31,12 @@ PAGE_POINTS = 200_000
 PAGE_EXAMPLES = 400
 MOST = Limits(points=5_000, examples=9)
 LEAST = Limits(points=500, examples=2)
+MOST_SAMPLES = 4
 
 WORDS = {"good": ("✓", "good"), "check": ("!", "check"), "fail": ("✕", "fail"), "none": ("?", "open")}
 
 
-def render(run: Run, *, title: str = "bpflow report") -> str:
+def render(run: Run, *, title: str = "bpflow report", sample_pages: str | None = None) -> str:
     """The page of `run` as HTML text, the same for the same run.
 
     Parameters
@@ -42,11 +45,24 @@ def render(run: Run, *, title: str = "bpflow report") -> str:
         What `collect` read.
     title
         Heading of the page; any text, escaped like all others.
+    sample_pages
+        Name of the page that each sample has in its own folder beside this page, if they have one. Then a page of more
+        than ``MOST_SAMPLES`` leaves their details to those.
     """
     limits = limits_for(len(run.samples) * len(run.folds["folds"]))
+    details = (
+        {sample.name: sample_section(run, sample, index, limits) for index, sample in enumerate(run.samples, start=1)}
+        if not sample_pages or len(run.samples) <= MOST_SAMPLES
+        else {}
+    )
+    names = [
+        Link(sample.name, f"#{details[sample.name].id}" if details else f"{quote(sample.name)}/{sample_pages}")
+        for sample in run.samples
+    ]
     sections = [
+        *([side_by_side_section(run, names)] if len(run.samples) > 1 else []),
         genome_section(run),
-        *(sample_section(run, sample, index, limits) for index, sample in enumerate(run.samples, start=1)),
+        *details.values(),
         provenance_section(run),
     ]
     environment = _environment()
@@ -59,6 +75,7 @@ def render(run: Run, *, title: str = "bpflow report") -> str:
         version=__version__,
         run=run,
         overall=overall(run),
+        stages=stage_table(run, names),
         rows=verdict_rows(run),
         fold_numbers=[entry["fold"] for entry in run.folds["folds"]],
         sections=sections,
@@ -110,5 +127,6 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters["safe_json"] = safe_json
-    environment.tests["section"] = lambda value: isinstance(value, Section)
+    environment.tests["badge"] = lambda value: isinstance(value, Badge)
+    environment.tests["link"] = lambda value: isinstance(value, Link)
     return environment

@@ -6,8 +6,8 @@ import json
 
 from bpflow import __version__
 from bpflow.report.blocks import Block, Prose, Section, table
-from bpflow.report.collect import Benchmark, Record, Run
 from bpflow.report.format import ABSENT, duration, mebibytes, number, plain
+from bpflow.report.run import Benchmark, Record, Run
 
 __all__ = ["provenance_section"]
 

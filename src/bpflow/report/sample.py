@@ -7,11 +7,12 @@ from pathlib import Path
 
 from bpflow.report import figures
 from bpflow.report.blocks import Badge, Block, Facts, Figures, Legend, Panel, Prose, Section, anchor, table
-from bpflow.report.collect import FoldResult, Record, Run, Sample
-from bpflow.report.fold import Limits, fold_section, footprint_blocks, over_folds
+from bpflow.report.fold import Limits, fold_section, footprint_blocks
 from bpflow.report.format import ABSENT, number, percent, plain, signed
 from bpflow.report.logos import information, logo_svg
+from bpflow.report.metrics import metrics_section
 from bpflow.report.motifs import motif_section
+from bpflow.report.run import FoldResult, Record, Run, Sample
 from bpflow.report.summary import worst
 from bpflow.report.variants import variant_section
 
@@ -105,12 +106,12 @@ def sample_section(run: Run, sample: Sample, index: int, limits: Limits) -> Sect
     selection = _selection(sample.folds)
     if selection:
         section.children.append(Section(f"{here}-selection", "Selection", selection))
-    if run.stage == "all":
+    if run.reaches("bias"):
+        section.children.append(metrics_section(sample.folds, here))
         for position, fold in enumerate(sample.folds):
             checks = [check for check in mine if check.fold == fold.number]
             section.children.append(fold_section(fold, here, checks, limits, folded=position > 0))
-        if len(sample.folds) > 1:
-            section.children.append(over_folds(sample.folds, here))
+    if run.reaches("all"):
         if sample.footprints:
             title = f"Marginal footprints, mean of {number(sample.footprints.get('models'))} folds"
             blocks = footprint_blocks(sample.footprints)

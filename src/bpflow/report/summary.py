@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from bpflow.report.blocks import Badge
-from bpflow.report.collect import Check, Run
+from bpflow.report.blocks import Badge, Link, Table, table
 from bpflow.report.format import ABSENT, number, plain
-from bpflow.verdicts import GRADES
+from bpflow.report.run import Check, Run
+from bpflow.verdicts import GRADES, STAGES, stage_of
 
-__all__ = ["Overall", "VerdictRow", "overall", "verdict_rows", "worst"]
+__all__ = ["Overall", "VerdictRow", "overall", "stage_table", "verdict_rows", "worst"]
+
+
+STAGE_WORDS = {
+    "inputs": "inputs",
+    "bias": "bias model",
+    "model": "ChromBPNet",
+    "interpretation": "interpretation",
+    "truth": "planted truth",
+}
 
 
 class Overall(NamedTuple):
@@ -25,12 +34,20 @@ class VerdictRow(NamedTuple):
     """One check of one sample, over its folds."""
 
     sample: str
+    stage: str
     name: str
     cells: tuple[Badge | None, ...]
     threshold: str
     source: str
     advice: str
     verdict: str
+
+
+EARLY = {
+    "qc": "This page is about the inputs only; no model is judged here. ",
+    "bias": "This page ends with the bias models; ChromBPNet is not judged here. ",
+    "model": "This page ends with ChromBPNet and its footprints; what it learned is not explained here. ",
+}
 
 
 def worst(checks: Sequence[Check]) -> str | None:
@@ -43,7 +60,7 @@ def overall(run: Run) -> Overall:
     total = len(run.checks)
     by = {verdict: sum(check.verdict == verdict for check in run.checks) for verdict in GRADES}
     warnings = f" The stages gave {_many(len(run.messages), 'warning')}, listed below." if run.messages else ""
-    early = "This page is about the inputs only; no model is judged here. " if run.stage == "qc" else ""
+    early = EARLY.get(run.stage, "")
     subject = "these inputs" if run.stage == "qc" else "this run"
     if not total:
         return Overall(
@@ -59,6 +76,37 @@ def overall(run: Run) -> Overall:
     if run.messages:
         trust = f"Every check passed; read the warnings below before you rely on {subject}."
     return Overall("good", trust, detail)
+
+
+def stage_table(run: Run, names: Sequence[Link]) -> Table:
+    """One row a sample, one column a stage: the worst verdict of each, and how many there are.
+
+    Parameters
+    ----------
+    run
+        The run.
+    names
+        Of each sample its name, leading to where its details are.
+    """
+    judged = [stage for stage in STAGES if any(stage_of(check.key) == stage for check in run.checks)]
+    rows = []
+    for sample, name in zip(run.samples, names, strict=True):
+        # What is said of the whole run is said of each sample.
+        checks = [check for check in run.checks if check.sample in ("", sample.name)]
+        rows.append((name, *(_badge([check for check in checks if stage_of(check.key) == stage]) for stage in judged)))
+    return table(
+        "Verdicts by sample and stage",
+        {"sample": "t", **{STAGE_WORDS[stage]: "t" for stage in judged}},
+        rows,
+        note="The worst verdict of each stage; the number and the reason of each are below.",
+    )
+
+
+def _badge(checks: Sequence[Check]) -> Badge | str:
+    state = worst(checks)
+    if state is None:
+        return ABSENT
+    return Badge(state, f"{sum(check.verdict == state for check in checks)} of {len(checks)}")
 
 
 def verdict_rows(run: Run) -> list[VerdictRow]:
@@ -80,7 +128,8 @@ def _row(sample: str, name: str, whole: bool, checks: list[Check], numbers: list
         by_fold = {check.fold: Badge(check.verdict, _value(check)) for check in checks}
         cells = tuple(by_fold.get(number) for number in numbers)
     return VerdictRow(
-        sample=sample or ABSENT,
+        sample=sample or "whole run",
+        stage=STAGE_WORDS[stage_of(checks[0].key)],
         name=name,
         cells=cells,
         threshold=_distinct([check.threshold for check in checks]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,8 @@ def build(
                     path = root / sample / "tracks" / combine / f"{name}.bw"
                     path.parent.mkdir(parents=True, exist_ok=True)
                     path.write_bytes(b"\x26\xfc\x8f\x88")
+    if stage == "all" and len(samples) > 1:
+        _comparison(tree, samples)
     tree.write(
         "config.json", "config", samples="config/samples.tsv", seed=1234, peaks={"p_value": 0.01, "max": 250_000}
     )
@@ -344,12 +347,29 @@ def _model(tree: Tree, sample: str, fold: int, model: str, rows: int, rng: np.ra
         regions=dict.fromkeys(groups, half),
         empty_regions=dict.fromkeys(groups, 3),
         multinomial_nll=dict.fromkeys(groups, 345.678),
+        yardsticks={
+            g: {
+                "pearsonr": {"value": pearson[g], "floor": 0.0, "ceiling": 0.9, "share": pearson[g] / 0.9},
+                "median_jsd": {"value": 0.4567, "floor": 0.6, "ceiling": 0.4, "share": 0.7165},
+            }
+            for g in groups
+        },
         model_kind=model,
         split="test",
         chromosomes=["chrI"],
         examples=examples,
         verdicts=verdicts,
     )
+
+
+def _comparison(tree: Tree, samples: Sequence[str]) -> None:
+    pairs = [
+        {"first": first, "second": second, "shared": 1234, "observed_r": 0.871, "predicted_r": 0.912,
+         "difference_r": 0.412}
+        for first, second in combinations(samples, 2)
+    ]  # fmt: skip
+    names = [{"name": name, "peaks": 4321} for name in samples]
+    tree.write("comparison.json", "comparison", samples=names, shared_within=250, pairs=pairs)
 
 
 def _mean_footprints(tree: Tree, sample: str, folds: Sequence[int]) -> None:

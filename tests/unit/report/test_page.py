@@ -11,7 +11,7 @@ import pytest
 
 from bpflow.cli import main
 from bpflow.report import collect, render
-from bpflow.report.page import LEAST, MOST, limits_for
+from bpflow.report.page import LEAST, MOST, MOST_SAMPLES, limits_for
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 
@@ -89,9 +89,9 @@ class Page(HTMLParser):
         return " ".join(self.text.split())
 
 
-def make(tree, samples=("yeast_wt",), folds=(0,), **options):
+def make(tree, samples=("yeast_wt",), folds=(0,), sample_pages=None, **options):
     run = collect(tree.root, samples=list(samples), folds=list(folds), **options)
-    return render(run, title=f"Report of {', '.join(samples)}")
+    return render(run, title=f"Report of {', '.join(samples)}", sample_pages=sample_pages)
 
 
 @pytest.fixture(scope="module")
@@ -135,10 +135,11 @@ def test_figures_are_json_with_a_sentence_on_what_is_good(page):
 def test_verdicts_are_told_by_word_with_number_threshold_source_and_advice(page):
     header, *rows = page.rows("Checks, worst first: the verdict and its number in each fold")
     assert header == [
-        "sample", "check", "fold 0", "fold 1", "fold 2", "threshold, and where it comes from", "advice",
+        "sample", "stage", "check", "fold 0", "fold 1", "fold 2", "threshold, and where it comes from", "advice",
     ]  # fmt: skip
     assert rows[0] == [
         "yeast_wt",
+        "ChromBPNet",
         "largest corrected response to bias probes",
         "✓ good 0.00141",
         "✓ good 0.00141",
@@ -146,8 +147,8 @@ def test_verdicts_are_told_by_word_with_number_threshold_source_and_advice(page)
         "below 0.003 good, below 0.005 check kundajelab/chrombpnet report advice",
         "The corrected model still answers to the enzyme's motif; lower --threshold-factor of the bias model.",
     ]
-    assert rows[1][3] == "! check 0.451"
-    assert any(row[2] == "✓ good 0/0 estimated, vote clear for 0/0" for row in rows)
+    assert rows[1][4] == "! check 0.451"
+    assert any(row[3] == "✓ good 0/0 estimated, vote clear for 0/0" for row in rows)
     assert "Do not rely on this run" in page.words()
     assert "22 checks: 1 fail, 1 check, 20 good." in page.words()
     assert "12 % of the reads are duplicates" in page.words()
@@ -230,10 +231,64 @@ def test_key_numbers_are_on_the_page(page):
 
 
 def test_metrics_over_folds_have_mean_and_spread(page):
-    rows = page.rows("Metrics over folds")
-    assert rows[0][-2:] == ["mean", "SD"]
-    assert ["ChromBPNet", "peaks", "counts: Pearson r", "0.765", "0.765", "0.765", "0.765", "0"] in rows
-    assert ["ChromBPNet", "bias probes", "corrected: mean of their maxima", *["0.00141"] * 4, "0"] in rows
+    rows = page.rows("ChromBPNet on held-out test chromosomes")
+    assert rows[0] == [
+        "regions",
+        "metric",
+        *(f"fold {fold}" for fold in range(3)),
+        "mean",
+        "SD",
+        "floor",
+        "ceiling",
+        "way",
+    ]
+    assert ["peaks", "counts: Pearson r", *["0.765"] * 4, "0", "0", "0.900", "85 %"] in rows
+    assert ["peaks", "profile: median JSD", *["0.457"] * 4, "0", "0.600", "0.400", "72 %"] in rows
+    assert ["peaks", "counts: mean squared error", *["0.568"] * 4, "0", "—", "—", "—"] in rows
+    assert ["bias probes", "corrected: mean of their maxima", *["0.00141"] * 4, "0", "—", "—", "—"] in rows
+    assert page.rows("Bias model on held-out test chromosomes")[1][2] == "−0.123"
+
+
+def test_stages_of_each_sample_are_summed_up(page):
+    header, row = page.rows("Verdicts by sample and stage")
+    assert header == ["sample", "inputs", "bias model", "ChromBPNet", "interpretation", "planted truth"]
+    assert row == ["yeast_wt", "✓ good 1 of 1", "✓ good 3 of 3", "✕ fail 1 of 7", "✓ good 8 of 8", "✓ good 3 of 3"]
+
+
+def test_samples_stand_side_by_side(make_tree):
+    tree = make_tree(samples=["a", "b", "c"])
+    page = Page(make(tree, ["a", "b", "c"]))
+    rows = page.rows("Samples")
+    assert rows[1][:6] == ["a", "ATAC", "9,876,543", "4,900", "0.550", "0.765"]
+    agreement = page.rows("Agreement of each two samples at the peaks they share")
+    assert agreement[3] == ["b", "c", "1,234", "0.912", "0.871", "0.412"]
+    assert "Samples side by side" not in Page(make(make_tree())).text
+
+
+def test_page_of_many_samples_leaves_details_to_their_own_pages(make_tree):
+    names = [f"sample {number}" for number in range(MOST_SAMPLES + 1)]
+    tree = make_tree(samples=names)
+    page = Page(make(tree, names, sample_pages="report.html"))
+    assert not any(title.startswith("Enzyme shift") for _, title in page.headings)
+    outside = {link[2] for link in page.links if not link[2].startswith(("#", "data:"))}
+    assert outside == {f"sample%20{number}/report.html" for number in range(MOST_SAMPLES + 1)}
+    assert len(page.rows("Verdicts by sample and stage")) == len(names) + 1
+    few = Page(make(tree, names[:MOST_SAMPLES], sample_pages="report.html"))
+    assert any(title.startswith("Enzyme shift") for _, title in few.headings)
+    assert not [link for link in few.links if not link[2].startswith(("#", "data:"))]
+
+
+@pytest.mark.parametrize(
+    ("stage", "there", "missing"),
+    [("bias", {"Test metrics", "Training"}, {"Motifs", "Tracks", "Marginal footprints", "Profile examples"}),
+     ("model", {"Marginal footprints", "Profile examples", "Planted truth"}, {"Motifs", "Tracks", "Variants"})],
+)  # fmt: skip
+def test_pages_on_the_way_show_what_is_there(make_tree, stage, there, missing):
+    page = Page(make(make_tree(), stage=stage))
+    titles = {title for _, title in page.headings}
+    assert there <= titles
+    assert not missing & titles
+    assert "This page ends with" in page.words()
 
 
 def test_mean_footprints_have_a_section_where_there_are_several_folds(page, make_tree):
