@@ -39,6 +39,7 @@ def expected(*, samples: int = 1, folds: int = 1, **changes: int) -> dict[str, i
     jobs = {
         **ONCE,
         "average_footprints": samples if folds > 1 else 0,
+        "compare": int(samples > 1),
         **{name: n * samples for name, n in PER_SAMPLE.items()},
         **{name: n * samples * folds for name, n in PER_FOLD.items()},
         **changes,

@@ -213,13 +213,19 @@ def official_files():
     ]
 
 
+def region_tables(sample):
+    """A sample's evaluated regions, fold by fold."""
+    return [f"{CONFIG['results']}/{sample}/fold_{fold}/evaluation/chrombpnet_regions.tsv.gz" for fold in FOLDS]
+
+
 def mean_records():
     """What the report says of all folds together: footprints of several, contributions, motifs, given variants."""
     files = ["mean/footprints.json"] if len(FOLDS) > 1 else []
     files += collect("mean/contributions/{view}/contributions.json", view=VIEWS)
     files += collect("mean/motifs/{view}/{head}/motifs.json", view=VIEWS, head=HEADS)
     files += ["variants/variants.json"] if VARIANTS["file"] else []
-    return collect("<results>/{sample}/{file}", sample=SAMPLES, file=files)
+    together = ["<results>/comparison.json"] if len(SAMPLES) > 1 else []
+    return [*collect("<results>/{sample}/{file}", sample=SAMPLES, file=files), *together]
 
 
 def track_files():

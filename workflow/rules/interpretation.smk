@@ -60,6 +60,34 @@ rule evaluate:
         " --model-kind {wildcards.model} --output {output.metrics} --table {output.regions} > {log} 2>&1"
 
 
+# Where there is more than one sample.
+rule compare:
+    input:
+        regions=collect(
+            "<results>/{sample}/fold_{fold}/evaluation/chrombpnet_regions.tsv.gz",
+            sample=SAMPLES,
+            fold=FOLDS,
+        ),
+    output:
+        qc="<results>/comparison.json",
+    log:
+        "<logs>/compare/compare.log",
+    benchmark:
+        "<benchmarks>/compare/compare.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=scaled(4000),
+        runtime=scaled(30),
+    params:
+        samples=lambda wildcards: [
+            option for sample in SAMPLES for option in ("--sample", sample, *region_tables(sample))
+        ],
+    shell:
+        "python -m bpflow compare {params.samples} --output {output.qc} > {log} 2>&1"
+
+
 # crossfit: each chromosome by the model that never saw it, for numbers. mean: all models, for looking at.
 rule tracks:
     input:
