@@ -116,13 +116,15 @@ def iterate_contributions(
         )
 
 
-def judge_convergence(head: str, gap: np.ndarray, difference: np.ndarray) -> dict[str, Any]:
+def judge_convergence(what: str, head: str, gap: np.ndarray, difference: np.ndarray) -> dict[str, Any]:
     """Whether contributions sum to what they should.
 
     Parameters
     ----------
+    what
+        Whose contributions these are, for the verdict's name.
     head
-        The head, for the verdict's name.
+        ``counts`` or ``profile``.
     gap, difference
         (N,) of all sequences, as of :class:`Block`.
 
@@ -135,7 +137,7 @@ def judge_convergence(head: str, gap: np.ndarray, difference: np.ndarray) -> dic
     relative = largest / typical if typical else float("nan")
     item = verdict(
         f"additivity_{head}",
-        f"Contributions to {head} add up",
+        f"Contributions to {what} {head} add up",
         relative,
         good=0.01,
         check=0.1,

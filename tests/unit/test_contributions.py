@@ -56,12 +56,12 @@ def test_how_sequences_are_batched_changes_nothing(model, codes, sizes):
 
 @pytest.mark.parametrize(("gap", "verdict"), [(1e-4, "good"), (0.05, "check"), (0.5, "fail")])
 def test_the_largest_gap_is_held_against_a_typical_difference(gap, verdict):
-    record = judge_convergence("counts", np.array([1e-7, gap, 0]), np.array([0.5, 1.0, 9.0]))
+    record = judge_convergence("the", "counts", np.array([1e-7, gap, 0]), np.array([0.5, 1.0, 9.0]))
     assert record["relative_gap"] == pytest.approx(gap)
     assert record["verdict"]["verdict"] == verdict
 
 
 def test_predictions_that_never_differ_cannot_be_judged():
-    record = judge_convergence("profile", np.zeros(3), np.zeros(3))
+    record = judge_convergence("the", "profile", np.zeros(3), np.zeros(3))
     assert np.isnan(record["relative_gap"])
     assert record["verdict"]["verdict"] == "check"

@@ -19,6 +19,8 @@ from bpflow.region_tracks import write_region_track
 
 __all__ = ["heads_in", "write_bigwigs", "write_record"]
 
+VIEW_WORDS = {"corrected": "the corrected", "bias": "the bias model's"}
+
 log = logging.getLogger("bpflow")
 
 
@@ -51,7 +53,7 @@ def write_record(folder: Path, heads: Sequence[str]) -> None:
             about = {name: handle.attrs[name] for name in ("references", "view", "folds") if name in handle.attrs}
             number = len(handle["raw/seq"])
         if number:
-            record[head] = judge_convergence(head, gap, difference)
+            record[head] = judge_convergence(VIEW_WORDS.get(about.get("view"), "the"), head, gap, difference)
             verdicts.append(record[head].pop("verdict"))
     write_json(
         folder / "contributions.json",

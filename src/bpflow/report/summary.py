@@ -117,7 +117,10 @@ def verdict_rows(run: Run) -> list[VerdictRow]:
         groups.setdefault((check.sample, check.name, check.fold is None), []).append(check)
     order = {sample.name: index for index, sample in enumerate(run.samples)}
     rows = [_row(*key, checks, numbers) for key, checks in groups.items()]
-    return sorted(rows, key=lambda row: (-GRADES.index(row.verdict), order.get(row.sample, -1)))
+    stages = list(STAGE_WORDS.values())
+    return sorted(
+        rows, key=lambda row: (-GRADES.index(row.verdict), order.get(row.sample, -1), stages.index(row.stage))
+    )
 
 
 def _row(sample: str, name: str, whole: bool, checks: list[Check], numbers: list[int]) -> VerdictRow:
