@@ -53,7 +53,7 @@ def write_record(folder: Path, heads: Sequence[str]) -> None:
             about = {name: handle.attrs[name] for name in ("references", "view", "folds") if name in handle.attrs}
             number = len(handle["raw/seq"])
         if number:
-            record[head] = judge_convergence(VIEW_WORDS.get(about.get("view"), "the"), head, gap, difference)
+            record[head] = judge_convergence(VIEW_WORDS.get(str(about.get("view")), "the"), head, gap, difference)
             verdicts.append(record[head].pop("verdict"))
     write_json(
         folder / "contributions.json",
