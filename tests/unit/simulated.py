@@ -95,12 +95,15 @@ def write_bam(
     ) as out:
         for number, (name, start, end) in enumerate(fragments):
             length = min(read_length, end - start)
-            for flag, position in ((0x63, start), (0x93, end - length)):
+            for flag, position, template in ((0x63, start, end - start), (0x93, end - length, start - end)):
                 read = pysam.AlignedSegment(out.header)
                 read.query_name = f"pair{number}"
                 read.flag = flag
                 read.reference_id = names.index(name)
                 read.reference_start = position
+                read.next_reference_id = read.reference_id
+                read.next_reference_start = start if template < 0 else end - length
+                read.template_length = template
                 read.mapping_quality = mapping_quality
                 read.cigartuples = [(0, length)]
                 read.query_sequence = "A" * length

@@ -299,8 +299,6 @@ def _once(values: Sequence[Any], option: str) -> None:
 def _sample(reader: _Reader, name: str, folds: Sequence[int], stage: Stage) -> Sample:
     signal = reader.record(f"{name}/signal/signal.json", "signal", sample=name)
     peaks = reader.record(f"{name}/peaks/peaks.json", "peaks", sample=name)
-    if not signal.get("verdicts"):
-        reader.checks.extend(_shift_checks(signal, name))
     results = tuple(_fold(reader, name, fold, stage) for fold in folds)
     tracks, footprints = {}, None
     if stage == "all":
@@ -401,28 +399,6 @@ def _checks(content: Record, path: Path, sample: str, fold: int | None) -> Itera
             raise InputError(f"verdict {entry['verdict']!r}", where=where, expected=" or ".join(GRADES))
         text = {key: str(entry[key] or "") for key in ("key", "name", "threshold", "source", "advice")}
         yield Check(sample=sample, fold=fold, value=entry["value"], verdict=entry["verdict"], **text)
-
-
-def _shift_checks(signal: Record, sample: str) -> Iterator[Check]:
-    """The shift stage's own words as checks: a clear vote for the shift in use is good, all else asks for a look."""
-    for file in signal["files"]:
-        shift = file.get("shift")
-        if not shift:
-            continue
-        used, best, how = shift.get("input"), shift.get("best"), shift.get("how")
-        clear = shift.get("verdict") == "clear" and best == used
-        advice = "" if clear else "Read the vote table under the enzyme shift; state --input-shift if you know it."
-        yield Check(
-            sample=sample,
-            fold=None,
-            key="shift",
-            name=f"enzyme shift of {Path(file.get('path', '')).name}",
-            value=f"{used} {how}, vote {shift.get('verdict')} for {best}",
-            threshold="a clear vote for the shift in use",
-            verdict="good" if clear else "check",
-            source="votes of the reference cut-site motifs",
-            advice=advice,
-        )
 
 
 def _benchmarks(results: Path, samples: Sequence[str], folds: Sequence[int]) -> Iterator[Benchmark]:
