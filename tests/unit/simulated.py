@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pysam
 
+from bpflow.genome import Genome
 from bpflow.signal import SignalTrack
 
 SIZES = {"chr1": 60_000, "chr2": 45_000, "chr3": 30_000, "chrM": 5_000}
@@ -132,6 +133,12 @@ def signal_track(array: np.ndarray, path: str = "made up") -> SignalTrack:
 def every_base(track: SignalTrack, length: int) -> np.ndarray:
     """(length,) int32 insertions at every base."""
     return track.windows(np.zeros(1, dtype=np.int64), length)[0]
+
+
+def by_chromosome(array: np.ndarray, genome: Genome) -> list[tuple[str, np.ndarray, np.ndarray]]:
+    """Blocks of a bigWig for insertions given for every base."""
+    parts = {name: array[genome.offsets[name] : genome.offsets[name] + genome.sizes[name]] for name in genome.names}
+    return [(name, np.flatnonzero(part), part[np.flatnonzero(part)]) for name, part in parts.items()]
 
 
 def _wrapped(sequence: str, width: int = 80) -> str:
