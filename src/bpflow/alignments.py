@@ -14,15 +14,17 @@ from bpflow.bam_records import Alignments, bam_alignments
 from bpflow.decompression import damaged, is_bgzf
 from bpflow.ends import Ends, absence, place_ends
 from bpflow.errors import InputError
+from bpflow.fragment_lengths import count_lengths
 from bpflow.genome import Genome
 
 __all__ = ["EXCLUDABLE_FLAGS", "ReadFilter", "alignment_ends"]
 
 EXCLUDABLE_FLAGS = {"unmapped": 0x4, "secondary": 0x100, "supplementary": 0x800, "qc_fail": 0x200, "duplicate": 0x400}
-REVERSE = 0x10
+PROPER_PAIR, REVERSE = 0x2, 0x10
 BATCH = 1 << 17
-# CRAM fields to decode: flag, contig, position, mapping quality and CIGAR, so that no reference is needed.
-CRAM_FIELDS = 0x2 | 0x4 | 0x8 | 0x10 | 0x20
+# CRAM fields to decode: flag, contig, position, mapping quality, CIGAR and template length, so that no reference is
+# needed.
+CRAM_FIELDS = 0x2 | 0x4 | 0x8 | 0x10 | 0x20 | 0x100
 
 
 class ReadFilter(NamedTuple):
@@ -41,7 +43,13 @@ class ReadFilter(NamedTuple):
 
 
 def alignment_ends(
-    path: str | os.PathLike[str], genome: Genome, read_filter: ReadFilter, tally: Counter[str], *, threads: int
+    path: str | os.PathLike[str],
+    genome: Genome,
+    read_filter: ReadFilter,
+    tally: Counter[str],
+    *,
+    lengths: np.ndarray | None = None,
+    threads: int,
 ) -> Iterator[Ends]:
     """Yield the 5' end of each alignment that passes the filter.
 
@@ -54,7 +62,7 @@ def alignment_ends(
         Alignments to other contigs are dropped.
     read_filter
         What else is dropped.
-    tally
+    tally, lengths
         Filled as :func:`bpflow.reads.read_ends` says.
     threads
         For decompressing.
@@ -66,7 +74,7 @@ def alignment_ends(
         _check_contig_lengths(path, genome, contigs)
         batches = bam_alignments(path, len(contigs), threads=threads) if in_blocks else _one_by_one(path, threads)
         for batch in batches:
-            yield from _ends(genome, list(contigs), batch, read_filter, tally)
+            yield from _ends(genome, list(contigs), batch, read_filter, tally, lengths)
         if not set(contigs) & set(genome.sizes):
             genome.require(list(contigs), where=str(path))
     except (OSError, ValueError) as error:
@@ -76,7 +84,12 @@ def alignment_ends(
 
 
 def _ends(
-    genome: Genome, contigs: list[str], batch: Alignments, read_filter: ReadFilter, tally: Counter[str]
+    genome: Genome,
+    contigs: list[str],
+    batch: Alignments,
+    read_filter: ReadFilter,
+    tally: Counter[str],
+    lengths: np.ndarray | None,
 ) -> Iterator[Ends]:
     tally["records"] += len(batch.flag)
     left = np.arange(len(batch.flag))
@@ -97,6 +110,10 @@ def _ends(
     for contig in np.unique(batch.contig[left][index_of[batch.contig[left]] < 0]):
         drop(batch.contig[left] == contig, absence(genome, contigs[contig]))
     tally["kept"] += len(left)
+    if lengths is not None:
+        template = batch.template[left]
+        # The other mate has the same length below 0.
+        lengths += count_lengths(template[(template > 0) & ((batch.flag[left] & PROPER_PAIR) > 0)])
     reverse = (batch.flag[left] & REVERSE) > 0
     forward, backward = left[~reverse], left[reverse]
     yield place_ends(genome, index_of[batch.contig[forward]], batch.start[forward], tally, plus=True)
@@ -106,23 +123,23 @@ def _ends(
 def _one_by_one(path: str | os.PathLike[str], threads: int) -> Iterator[Alignments]:
     """Alignments of any format by htslib's reader, each with its length as a CIGAR of one operation."""
     options = [f"required_fields={CRAM_FIELDS}"]
-    rows: list[tuple[int, int, int, int, int]] = []
+    rows: list[tuple[int, int, int, int, int, int]] = []
     with pysam.AlignmentFile(str(path), threads=threads, check_sq=False, format_options=options) as alignments:
         for read in alignments.fetch(until_eof=True):
             start = read.reference_start
             length = (read.reference_end or start) - start
-            rows.append((read.reference_id, start, read.flag, read.mapping_quality, length))
+            rows.append((read.reference_id, start, read.flag, read.mapping_quality, read.template_length, length))
             if len(rows) == BATCH:
                 yield _stacked(rows)
                 rows = []
     yield _stacked(rows)
 
 
-def _stacked(rows: list[tuple[int, int, int, int, int]]) -> Alignments:
-    contig, start, flag, mapq, length = np.array(rows, dtype=np.int64).reshape(-1, 5).T
+def _stacked(rows: list[tuple[int, int, int, int, int, int]]) -> Alignments:
+    contig, start, flag, mapq, template, length = np.array(rows, dtype=np.int64).reshape(-1, 6).T
     operations = np.ones(len(rows), np.int64)
     data = (length << 4).astype("<u4").view(np.uint8)
-    return Alignments(contig, start, flag, mapq, data, 4 * np.arange(len(rows)), operations)
+    return Alignments(contig, start, flag, mapq, template, data, 4 * np.arange(len(rows)), operations)
 
 
 def _check_contig_lengths(path: str | os.PathLike[str], genome: Genome, lengths: dict[str, int]) -> None:

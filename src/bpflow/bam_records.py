@@ -48,6 +48,8 @@ class Alignments:
         (N,) 0-based leftmost position.
     flag, mapq
         (N,) SAM flag and mapping quality.
+    template
+        (N,) template length: bases from the leftmost to the rightmost one of a pair, below 0 at its right read.
     data
         The bytes of a BAM that hold their records, uint8.
     cigar, operations
@@ -58,6 +60,7 @@ class Alignments:
     start: np.ndarray
     flag: np.ndarray
     mapq: np.ndarray
+    template: np.ndarray
     data: np.ndarray
     cigar: np.ndarray
     operations: np.ndarray
@@ -136,6 +139,7 @@ def _alignments(path: str | os.PathLike[str], data: np.ndarray, starts: np.ndarr
         start=record["start"].astype(np.int64),
         flag=record["flag"],
         mapq=record["mapq"],
+        template=record["template"],
         data=data,
         cigar=starts + FIELDS.itemsize + record["name_length"],
         operations=record["operations"],

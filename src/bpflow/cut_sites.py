@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ import numpy as np
 from bpflow.bigwig_writer import write_bigwig
 from bpflow.errors import InputError
 from bpflow.files import existing, sha256, write_json
+from bpflow.fragment_lengths import LONGEST, lengths_record
 from bpflow.genome import Genome
 from bpflow.reads import ReadFilter, detect_format, read_ends
 from bpflow.shift import (
@@ -27,6 +30,7 @@ from bpflow.shift import (
     Shift,
     estimate_shift,
 )
+from bpflow.shift_verdict import vote_verdict
 from bpflow.signal_record import SignalSummary, signal_record
 from bpflow.site_counts import SiteCounter, Sites, moved_counts, moved_off
 
@@ -43,6 +47,7 @@ USUAL_SHIFT = {
     ("DNASE", "fragments"): Shift(0, 0),
     ("DNASE", "tagalign"): Shift(0, 0),
 }
+SCORES_RECORDED = 10
 DEFAULT_FILTER = ReadFilter()
 
 
@@ -77,6 +82,8 @@ class CutSites:
         Sites of each file and strand, and how far they are to be moved along the genome.
     files
         What was read, dropped, voted and applied: one record a file.
+    verdicts
+        Whether each file's shift is the one in use.
     messages
         Warnings.
     """
@@ -84,6 +91,7 @@ class CutSites:
     genome: Genome
     parts: list[tuple[Sites, int]]
     files: list[dict[str, Any]]
+    verdicts: list[dict[str, Any]]
     messages: list[str]
 
     def blocks(self) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
@@ -119,7 +127,15 @@ def make_signal(
     )
     summary = SignalSummary(genome)
     write_bigwig(output, genome.sizes, summary.watch(sites.blocks()), threads=threads)
-    record = signal_record(summary, assay, given=False, seed=seed, files=sites.files, messages=sites.messages)
+    record = signal_record(
+        summary,
+        assay,
+        given=False,
+        seed=seed,
+        files=sites.files,
+        verdicts=sites.verdicts,
+        messages=sites.messages,
+    )
     write_json(qc, record)
     for message in sites.messages:
         log.warning("%s", message)
@@ -156,14 +172,13 @@ def count_cut_sites(
     threads
         For decompressing and parsing; the result is the same for any number.
     """
-    sites = CutSites(genome, [], [], [])
+    sites = CutSites(genome, [], [], [], [])
     for file in files:
         # The digest takes its own way through the file, beside the reader.
         with ThreadPoolExecutor(1) as beside:
             digest = beside.submit(sha256, existing(file.path, "reads: BAM, CRAM, fragments or tagAlign"))
-            parts, record = _read_file(file, assay, genome, read_filter, shift_check, seed, threads, sites.messages)
+            record = _read_file(file, assay, read_filter, shift_check, seed, threads, sites)
         record["sha256"] = digest.result()
-        sites.parts.extend(parts)
         sites.files.append(record)
     applied = {record["shift"]["input"] for record in sites.files}
     if len(applied) > 1:
@@ -176,18 +191,26 @@ def count_cut_sites(
 def _read_file(
     file: ReadFile,
     assay: str,
-    genome: Genome,
     read_filter: ReadFilter,
     shift_check: str,
     seed: int,
     threads: int,
-    messages: list[str],
-) -> tuple[list[tuple[Sites, int]], dict[str, Any]]:
+    sites: CutSites,
+) -> dict[str, Any]:
+    """Add a file's sites, verdict and warnings to `sites`, and give back its record."""
+    genome = sites.genome
     file_format = detect_format(file.path) if file.file_format == "auto" else file.file_format
     tally: Counter[str] = Counter()
+    lengths = np.zeros(LONGEST + 1, dtype=np.int64)
     counters = {True: SiteCounter(genome), False: SiteCounter(genome)}
     for ends in read_ends(
-        file.path, genome, file_format=file_format, read_filter=read_filter, tally=tally, threads=threads
+        file.path,
+        genome,
+        file_format=file_format,
+        read_filter=read_filter,
+        tally=tally,
+        lengths=lengths,
+        threads=threads,
     ):
         counters[ends.plus].add(ends.positions)
     plus, minus = counters[True].sites(), counters[False].sites()
@@ -199,11 +222,13 @@ def _read_file(
             mend=_dropped_text(tally),
         )
     estimate = estimate_shift(genome, plus, minus, assay, np.random.default_rng(seed))
-    shift, how = _decide(file, file_format, assay, estimate, shift_check, messages)
+    shift, how = _decide(file, file_format, assay, estimate, shift_check, sites.messages)
+    sites.verdicts.append(vote_verdict(Path(file.path).name, shift, how, estimate))
     move = Shift(OUTPUT_SHIFT[assay].plus - shift.plus, OUTPUT_SHIFT[assay].minus - shift.minus)
     parts = [(plus, move.plus), (minus, move.minus)]
-    lost = sum(moved_off(genome, sites, distance) for sites, distance in parts)
-    record = {
+    sites.parts.extend(parts)
+    lost = sum(moved_off(genome, strand, distance) for strand, distance in parts)
+    return {
         "path": file.path,
         "format": file_format,
         "sha256": None,
@@ -219,8 +244,8 @@ def _read_file(
             "usual": str(USUAL_SHIFT[assay, file_format]),
             **_vote_record(estimate),
         },
+        "fragment_lengths": lengths_record(lengths),
     }
-    return parts, record
 
 
 def _decide(
@@ -277,7 +302,7 @@ def _vote_record(estimate: Estimate) -> dict[str, Any]:
         "verdict": estimate.verdict,
         "margin": estimate.margin,
         "agreement": estimate.agreement,
-        "scores": estimate.scores,
+        "scores": dict(islice(estimate.scores.items(), SCORES_RECORDED)),
         "votes": estimate.votes,
         "sites_used": estimate.sites_used,
     }

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
+from pathlib import Path
 
 import numpy as np
 
 from bpflow.errors import InputError
 from bpflow.files import sha256, write_json
 from bpflow.genome import Genome
-from bpflow.shift import MIN_SITES, OUTPUT_SHIFT, load_references, sample_log_odds, score
+from bpflow.shift import MIN_SITES, OUTPUT_SHIFT, load_references, sample_log_odds, score, symmetry
+from bpflow.shift_verdict import resemblance_verdict, symmetry_verdict
 from bpflow.signal import SignalTrack
 from bpflow.signal_record import SignalSummary, signal_record
 from bpflow.site_counts import SiteCounts
@@ -52,7 +54,7 @@ def check_bigwig(signal: str | os.PathLike[str], assay: str, genome: Genome, *, 
         )
     total = SiteCounts(track.positions.astype(np.int64), track.counts)
     messages = []
-    resemblance = _resemblance(genome, total, assay)
+    resemblance, mirrored = _motif(genome, total, assay)
     if resemblance is not None and resemblance < LEAST_RESEMBLANCE:
         messages.append(
             f"The cut-site PWM of the given bigWig resembles the {assay} reference little "
@@ -62,16 +64,19 @@ def check_bigwig(signal: str | os.PathLike[str], assay: str, genome: Genome, *, 
     for block in total.by_chromosome(genome):
         summary.add(*block)
     record = signal_record(summary, assay, given=True, seed=None, files=[], messages=messages)
-    record["reference_r"] = resemblance
+    record["reference_r"], record["symmetry_r"] = resemblance, mirrored
+    name = Path(signal).name
+    record["verdicts"] = [resemblance_verdict(name, resemblance), symmetry_verdict(name, mirrored)]
     record["path"], record["sha256"] = str(signal), sha256(signal)
     write_json(qc, record)
     for message in messages:
         log.warning("%s", message)
 
 
-def _resemblance(genome: Genome, total: SiteCounts, assay: str) -> float | None:
-    """Correlation of a track's PWM with the best reference, laid where the output convention puts the sites."""
+def _motif(genome: Genome, total: SiteCounts, assay: str) -> tuple[float, float] | tuple[None, None]:
+    """Correlations of a track's PWM with the best reference, laid where sites ought to be, and with its own mirror."""
     if len(total.positions) < MIN_SITES:
-        return None
+        return None, None
     sample, _ = sample_log_odds(genome, total, np.random.default_rng(0), reverse=False)
-    return max(score(sample, reference, OUTPUT_SHIFT[assay].plus) for reference in load_references(assay))
+    references = load_references(assay)
+    return max(score(sample, each, OUTPUT_SHIFT[assay].plus) for each in references), symmetry(sample, assay)

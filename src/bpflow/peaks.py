@@ -17,13 +17,14 @@ import numpy as np
 import pandas as pd
 import polars as pl
 
+from bpflow.enrichment import WINDOW, depth_verdict, enrichment, insertions_in, window_insertions
 from bpflow.errors import InputError
 from bpflow.files import stamp, write_json
 from bpflow.genome import Genome
 from bpflow.regions import centers, inside, overlaps, read_intervals, read_regions, write_regions
 from bpflow.signal import SignalTrack
 
-__all__ = ["REPRODUCIBLE", "PeakRules", "found_again", "insertions_in", "make_peaks"]
+__all__ = ["REPRODUCIBLE", "PeakRules", "found_again", "make_peaks"]
 
 log = logging.getLogger("bpflow")
 
@@ -128,6 +129,7 @@ def make_peaks(
     total = track.total
     in_peaks = insertions_in(track, genome, frame)
     in_blacklist = insertions_in(track, genome, excluded) if excluded is not None else 0
+    around = window_insertions(track, genome, frame, min(WINDOW, rules.input_length))
     for message in messages:
         log.warning("%s", message)
     log.info("%d peaks kept of %d", len(frame), called)
@@ -146,26 +148,13 @@ def make_peaks(
             insertions_outside_blacklist=total - in_blacklist,
             insertions_in_peaks=in_peaks,
             frip=in_peaks / total if total else None,
+            window_insertions=around,
+            enrichment=enrichment(track, genome, frame, excluded),
             seed=seed,
+            verdicts=[depth_verdict(around["median"], around["width"])],
             messages=messages,
         ),
     )
-
-
-def insertions_in(track: SignalTrack, genome: Genome, intervals: pd.DataFrame) -> int:
-    """Insertions in the union of intervals; those off the genome's chromosomes are passed over."""
-    known = intervals[intervals["chrom"].isin(genome.sizes)]
-    names = known["chrom"].to_numpy()
-    size = known["chrom"].map(genome.sizes).to_numpy(dtype=np.int64)
-    starts = genome.global_positions(names, known["start"].to_numpy())
-    ends = genome.global_positions(names, np.minimum(known["end"].to_numpy(), size))
-    order = np.argsort(starts, kind="stable")
-    starts, ends = starts[order], ends[order]
-    # What an interval before reached is counted already.
-    reached = np.maximum.accumulate(np.concatenate([[0], ends]))[:-1]
-    starts = np.maximum(starts, reached)
-    new = ends > starts
-    return int(track.sums(starts[new], (ends - starts)[new]).sum())
 
 
 def _filter(

@@ -13,6 +13,7 @@ import polars as pl
 from bpflow.decompression import decompressed_blocks
 from bpflow.ends import Ends, absence, place_ends
 from bpflow.errors import InputError
+from bpflow.fragment_lengths import count_lengths
 from bpflow.genome import Genome
 from bpflow.parallel import map_in_order
 
@@ -22,7 +23,13 @@ LONGEST_NUMBER = 12
 
 
 def line_ends(
-    path: str | os.PathLike[str], genome: Genome, tally: Counter[str], *, has_strand: bool, threads: int
+    path: str | os.PathLike[str],
+    genome: Genome,
+    tally: Counter[str],
+    *,
+    has_strand: bool,
+    lengths: np.ndarray | None = None,
+    threads: int,
 ) -> Iterator[Ends]:
     """Yield the 5' ends of a fragment file (one of each strand a line) or a tagAlign (one a line, by its strand).
 
@@ -32,7 +39,7 @@ def line_ends(
         The file, plain, gzip or bgzip.
     genome
         Lines of other contigs are dropped.
-    tally
+    tally, lengths
         Filled as :func:`bpflow.reads.read_ends` says.
     has_strand
         Whether the file is a tagAlign.
@@ -48,6 +55,8 @@ def line_ends(
         for block in map_in_order(read, _whole_lines(path, threads), threads):
             line += block.lines
             tally.update(block.tally)
+            if lengths is not None and block.lengths is not None:
+                lengths += block.lengths
             yield from block.ends
     except _UnreadableError as error:
         raise _blame(path, error.block, line, has_strand=has_strand) from None
@@ -60,6 +69,7 @@ class _Block(NamedTuple):
     lines: int
     tally: Counter[str]
     ends: list[Ends]
+    lengths: np.ndarray | None
 
 
 class _UnreadableError(Exception):
@@ -83,7 +93,7 @@ def _read_block(genome: Genome, block: bytes, *, has_strand: bool) -> _Block:
     for plus, position in ((True, start), (False, end - 1)):
         chosen = slice(None) if strand is None else strand == plus
         ends.append(place_ends(genome, chromosome[chosen], position[chosen], tally, plus=plus))
-    return _Block(block.count(b"\n"), tally, ends)
+    return _Block(block.count(b"\n"), tally, ends, count_lengths(end - start) if strand is None else None)
 
 
 def _chromosomes(names: pl.Series, genome: Genome, tally: Counter[str]) -> np.ndarray:

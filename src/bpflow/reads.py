@@ -10,6 +10,8 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 
+import numpy as np
+
 from bpflow.alignments import EXCLUDABLE_FLAGS, ReadFilter, alignment_ends
 from bpflow.decompression import damaged
 from bpflow.ends import Ends
@@ -65,6 +67,7 @@ def read_ends(
     file_format: str,
     read_filter: ReadFilter,
     tally: Counter[str],
+    lengths: np.ndarray | None = None,
     threads: int = 1,
 ) -> Iterator[Ends]:
     """Yield the 5' ends of a file in batches.
@@ -82,6 +85,10 @@ def read_ends(
         Applies to BAM and CRAM.
     tally
         Filled with ``records`` and ``kept``, ``dropped: CAUSE`` (records) and ``off chromosome`` (single ends).
+    lengths
+        (1001,) int64, to which the lengths of the kept fragments are added as
+        :func:`bpflow.fragment_lengths.count_lengths` counts them: of each line of a fragment file, and of each proper
+        pair of a BAM or CRAM by its template length.
     threads
         For decompressing and parsing.
 
@@ -91,6 +98,7 @@ def read_ends(
         A damaged file, a wrong line, or contigs none of which is in the genome.
     """
     if file_format == "bam":
-        yield from alignment_ends(path, genome, read_filter, tally, threads=threads)
+        yield from alignment_ends(path, genome, read_filter, tally, lengths=lengths, threads=threads)
     else:
-        yield from line_ends(path, genome, tally, has_strand=file_format == "tagalign", threads=threads)
+        has_strand = file_format == "tagalign"
+        yield from line_ends(path, genome, tally, has_strand=has_strand, lengths=lengths, threads=threads)

@@ -25,6 +25,7 @@ from bpflow.genome import Genome
 
 __all__ = [
     "ASSAYS",
+    "CLEAR_MARGIN",
     "MIN_SITES",
     "OUTPUT_SHIFT",
     "DistinctSites",
@@ -36,6 +37,7 @@ __all__ = [
     "parse_shift",
     "sample_log_odds",
     "score",
+    "symmetry",
 ]
 
 ASSAYS = ("ATAC", "DNASE")
@@ -63,6 +65,9 @@ class Shift(NamedTuple):
 
 # Where the counted site lies, from the aligned 5' base (ATAC: both insertions of a Tn5 cut on one base).
 OUTPUT_SHIFT = {"ATAC": Shift(4, -4), "DNASE": Shift(0, 1)}
+# Sum of two bases that mirror each other about the cut, counted from that site.
+MIRROR = {"ATAC": 0, "DNASE": -1}
+MIRROR_REACH = 8
 STANDARD_SHIFTS = {
     "ATAC": {Shift(0, 0)} | {Shift(plus, minus) for plus in (3, 4, 5) for minus in (-4, -5, -6)},
     "DNASE": {Shift(0, 0), Shift(0, 1)},
@@ -92,7 +97,7 @@ class Estimate:
     agreement
         Share of the votes (reference x strand) for `best`.
     scores
-        Score of each candidate shift, best ten.
+        Score of each candidate shift, the best first.
     votes
         One record a reference and strand: its own best shift, score, the second best score and the margin.
     sites_used
@@ -106,6 +111,11 @@ class Estimate:
     scores: dict[str, float]
     votes: list[dict[str, Any]]
     sites_used: dict[str, int]
+
+    def lead(self, shift: Shift) -> float:
+        """Score of `shift`, less the best score of any other; one further than those tried scores 0."""
+        others = next(score for tried, score in self.scores.items() if tried != str(shift))
+        return self.scores.get(str(shift), 0.0) - others
 
 
 def parse_shift(text: str, *, where: str) -> Shift | None:
@@ -185,7 +195,7 @@ def estimate_shift(
         verdict=verdict,
         margin=margin,
         agreement=agreement,
-        scores={str(shift): float(pairs[shift]) for shift in ranked[:10]},
+        scores={str(shift): float(pairs[shift]) for shift in ranked},
         votes=votes,
         sites_used=used,
     )
@@ -214,6 +224,16 @@ def score(sample: np.ndarray, reference: dict[str, Any], shift: int) -> float:
     if window.std() == 0:
         return 0.0
     return float(np.corrcoef(window.ravel(), rows.ravel())[0, 1])
+
+
+def symmetry(sample: np.ndarray, assay: str) -> float:
+    """Correlation of a sample of both strands, at the output shift, with its reverse complement about the cut.
+
+    Sites of the two strands that lie a base apart are each other's mirror about another place.
+    """
+    around = FLANK[1] + np.arange(-MIRROR_REACH, MIRROR_REACH + 1)
+    mirrored = 2 * FLANK[1] + MIRROR[assay] - around
+    return float(np.corrcoef(sample[around].ravel(), sample[mirrored][:, ::-1].ravel())[0, 1])
 
 
 def _vote(scores: np.ndarray, candidates: np.ndarray, strand: str) -> dict[str, Any]:

@@ -78,7 +78,7 @@ def verdict(
     sign = -1.0 if lower_is_better else 1.0
     value = float(value)
     if math.isnan(value):
-        grade, text = "check", "It could not be computed: there are too few regions, or they are all alike."
+        grade, text = "check", "It could not be computed: there are too few data, or they are all alike."
     else:
         grade = "good" if sign * value > sign * good else "check" if sign * value > sign * check else "fail"
         text = advice[GRADES.index(grade)]

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pysam
 
+from bpflow.genome import Genome
 from bpflow.signal import SignalTrack
 
 SIZES = {"chr1": 60_000, "chr2": 45_000, "chr3": 30_000, "chrM": 5_000}
@@ -95,12 +96,15 @@ def write_bam(
     ) as out:
         for number, (name, start, end) in enumerate(fragments):
             length = min(read_length, end - start)
-            for flag, position in ((0x63, start), (0x93, end - length)):
+            for flag, position, template in ((0x63, start, end - start), (0x93, end - length, start - end)):
                 read = pysam.AlignedSegment(out.header)
                 read.query_name = f"pair{number}"
                 read.flag = flag
                 read.reference_id = names.index(name)
                 read.reference_start = position
+                read.next_reference_id = read.reference_id
+                read.next_reference_start = start if template < 0 else end - length
+                read.template_length = template
                 read.mapping_quality = mapping_quality
                 read.cigartuples = [(0, length)]
                 read.query_sequence = "A" * length
@@ -129,6 +133,12 @@ def signal_track(array: np.ndarray, path: str = "made up") -> SignalTrack:
 def every_base(track: SignalTrack, length: int) -> np.ndarray:
     """(length,) int32 insertions at every base."""
     return track.windows(np.zeros(1, dtype=np.int64), length)[0]
+
+
+def by_chromosome(array: np.ndarray, genome: Genome) -> list[tuple[str, np.ndarray, np.ndarray]]:
+    """Blocks of a bigWig for insertions given for every base."""
+    parts = {name: array[genome.offsets[name] : genome.offsets[name] + genome.sizes[name]] for name in genome.names}
+    return [(name, np.flatnonzero(part), part[np.flatnonzero(part)]) for name, part in parts.items()]
 
 
 def _wrapped(sequence: str, width: int = 80) -> str:

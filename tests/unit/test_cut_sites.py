@@ -76,6 +76,39 @@ def test_threads_blocks_and_buffers_change_no_byte(tmp_path, make, fragments, ki
         assert make(ReadFile(str(path)), threads=threads) == expected
 
 
+def test_lengths_of_fragments_and_of_pairs_are_counted_alike(tmp_path, make, fragments):
+    kept = [fragment for fragment in fragments if fragment[0] != "chrM"]
+    lengths = np.minimum([end - start for _, start, end in kept], 1000)
+    expected = np.bincount(lengths, minlength=1001)
+    assert expected[1000] > 0
+    files = {"fragments": simulated.write_fragments(tmp_path / "a.tsv.gz", fragments)}
+    for suffix in ("bam", "cram"):
+        files[suffix] = simulated.write_bam(tmp_path / f"b.{suffix}", fragments, simulated.SIZES, extra=[{}])
+    for path in files.values():
+        _, record = make(ReadFile(str(path)))
+        found = record["files"][0]["fragment_lengths"]
+        assert found["counts"] == expected.tolist()
+        assert found["fragments"] == len(kept)
+        assert found["median"] == int(np.sort(lengths)[(len(kept) - 1) // 2])
+        assert found["nucleosome_free"] == pytest.approx(np.mean(lengths < 100))
+        assert found["mononucleosomal"] == pytest.approx(np.mean((lengths >= 150) & (lengths < 300)))
+
+
+def test_reads_without_mates_have_no_fragment_lengths(tmp_path, make, fragments):
+    path = tmp_path / "reads.tagAlign"
+    rows = [(name, start, start + 30, ".", 0, "+") for name, start, _ in fragments]
+    rows += [(name, end - 30, end, ".", 0, "-") for name, _, end in fragments]
+    path.write_text("".join("\t".join(map(str, row)) + "\n" for row in rows))
+    assert make(ReadFile(str(path)))[1]["files"][0]["fragment_lengths"] is None
+    single = [
+        {"reference_id": list(simulated.SIZES).index(name), "reference_start": start, "flag": flag}
+        for name, left, end in fragments
+        for flag, start in ((0, left), (0x10, end - 30))
+    ]
+    bam = simulated.write_bam(tmp_path / "single.bam", [], simulated.SIZES, extra=single)
+    assert make(ReadFile(str(bam)))[1]["files"][0]["fragment_lengths"] is None
+
+
 def test_counts_are_where_the_convention_says(tmp_path, make, genome, fragments, fragment_file):
     _, record = make(ReadFile(str(fragment_file)))
     expected = naive_counts(fragments, genome, 4, -4)
@@ -119,6 +152,7 @@ def test_too_few_reads_ask_for_the_shift_or_warn(tmp_path, make):
     with pytest.raises(InputError, match=r"Only 50 distinct sites.*State it: --input-shift"):
         make(ReadFile(str(path)))
     _, record = make(ReadFile(str(path)), shift_check="warn")
+    assert record["verdicts"][0]["verdict"] == "check"
     assert record["files"][0]["shift"]["how"] == "assumed"
     assert record["files"][0]["shift"]["input"] == "+4/-5"
     _, record = make(ReadFile(str(path), shift=Shift(0, 0)))
@@ -131,12 +165,39 @@ def test_a_nonstandard_shift_stops_unless_told_to_warn(tmp_path, make, fragments
         make(ReadFile(str(path)))
     _, record = make(ReadFile(str(path)), shift_check="warn")
     assert record["files"][0]["shift"]["input"] == "+4/+4"
+    assert record["verdicts"][0]["verdict"] == "check"
+    _, record = make(ReadFile(str(path), shift=Shift(4, 4)))
+    assert record["verdicts"][0]["verdict"] == "good"
 
 
 def test_a_stated_shift_that_the_vote_contradicts_is_used_with_a_warning(fragment_file, make):
     _, record = make(ReadFile(str(fragment_file), shift=Shift(4, -5)))
     assert record["files"][0]["shift"]["input"] == "+4/-5"
     assert any("100% of the votes for 0/0" in message for message in record["messages"])
+
+
+@pytest.mark.parametrize("wrong", [Shift(4, -5), Shift(4, -4), Shift(0, -1), Shift(75, -75)])
+def test_a_wrong_shift_fails_and_the_right_one_is_good(fragment_file, make, wrong):
+    (item,) = make(ReadFile(str(fragment_file), shift=wrong))[1]["verdicts"]
+    assert (item["key"], item["verdict"]) == ("shift", "fail")
+    assert item["name"] == f"Enzyme shift of {fragment_file.name}"
+    assert item["value"] < -0.05
+    assert "show 0/0 and not" in item["advice"]
+    assert "reads_already_shifted" in item["advice"]
+    for right in (Shift(0, 0), None):
+        (item,) = make(ReadFile(str(fragment_file), shift=right))[1]["verdicts"]
+        assert item["verdict"] == "good"
+
+
+def test_each_file_has_a_verdict(tmp_path, make, fragments):
+    plain = [fragment for fragment in fragments if fragment[2] - fragment[1] >= 10]
+    first = simulated.write_fragments(tmp_path / "a.tsv.gz", plain)
+    second = simulated.write_fragments(tmp_path / "b.tsv.gz", shifted(plain, 4, -5))
+    _, record = make(ReadFile(str(first)), ReadFile(str(second), shift=Shift(0, 0)))
+    assert [(item["name"], item["verdict"]) for item in record["verdicts"]] == [
+        ("Enzyme shift of a.tsv.gz", "good"),
+        ("Enzyme shift of b.tsv.gz", "fail"),
+    ]
 
 
 @pytest.fixture
@@ -153,6 +214,8 @@ def test_a_thin_vote_is_settled_by_the_habit_of_the_format(tmp_path, make, faint
     shift = record["files"][0]["shift"]
     assert (shift["verdict"], shift["input"], shift["how"]) == ("thin", "0/0", "assumed")
     assert "That is what bam files usually carry" in record["messages"][0]
+    assert record["verdicts"][0]["verdict"] == "check"
+    assert "write it under reads_already_shifted" in record["verdicts"][0]["advice"]
 
 
 def test_a_thin_vote_against_the_habit_of_the_format_stops(tmp_path, make, faint_reads):

@@ -29,9 +29,9 @@ FLOORS = {
     ],
     1: [
         *("reads", "read_lines", "alignments", "bam_records", "ends", "site_counts", "shift", "base_composition"),
-        *("cut_sites", "given_signal", "signal", "signal_record"),
+        *("cut_sites", "given_signal", "signal", "signal_record", "shift_verdict", "fragment_lengths"),
         *("bigwig", "bigwig_writer", "bigwig_sections", "bigwig_trees", "bigwig_zooms"),
-        *("regions", "peaks", "folds", "nonpeaks", "selection"),
+        *("regions", "peaks", "enrichment", "folds", "twins", "nonpeaks", "selection"),
         *("datasets", "model_regions", "sequences", "backgrounds", "tracks_layout", "region_tracks"),
         *("motif_files", "inserts"),
         *("variant_headers", "variant_files", "variant_checks", "variant_survey", "variant_windows"),

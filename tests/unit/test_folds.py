@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bpflow.errors import InputError
 from bpflow.folds import Fold, balance, check_fold_set, fold_set_record, read_fold
+from bpflow.twins import Twins
 
 
 @settings(max_examples=100)
@@ -77,8 +79,41 @@ def test_given_folds_must_not_test_a_chromosome_twice():
         check_fold_set([fold, fold], where="folds")
 
 
+def record_of(peaks, twins=()):
+    """The record of one fold, with the pairs (peak, chromosome of its twin) of 100 peaks on each of a, b and c."""
+    sizes = {"a": 5, "b": 6, "c": 7}
+    peak, other = np.array(twins, dtype=np.int64).reshape(-1, 2).T
+    found = Twins(list(sizes), np.repeat([0, 1, 2], 100), peak, other)
+    return fold_set_record([Fold(("a",), ("b",), ("c",))], sizes, peaks, found, given=True)
+
+
 def test_record_counts_bases_and_peaks_of_each_split():
-    record = fold_set_record([Fold(("a",), ("b",), ("c",))], {"a": 5, "b": 6, "c": 7}, {"a": 1, "c": 2}, given=True)
+    record = record_of([{"a": 1, "c": 2}, {"a": 10, "b": 5}])
     assert record["folds"][0]["length"] == {"train": 5, "valid": 6, "test": 7}
-    assert record["folds"][0]["peaks"] == {"train": 1, "valid": 0, "test": 2}
+    assert record["folds"][0]["peaks"] == {"train": 11, "valid": 5, "test": 2}
     assert record["messages"] == ["No fold tests a, b; cross-fitted tracks leave them out."]
+
+
+@pytest.mark.parametrize(
+    ("fewest", "expected"), [(100, "good"), (99, "check"), (50, "check"), (49, "fail"), (0, "fail")]
+)
+@pytest.mark.parametrize("split", ["valid", "test"])
+def test_a_split_with_too_few_peaks_of_any_sample_fails(split, fewest, expected):
+    few = {"a": 1000, "b": 1000, "c": 1000} | {{"valid": "b", "test": "c"}[split]: fewest}
+    item = record_of([{"a": 500, "b": 500, "c": 500}, few])["verdicts"][1]
+    assert (item["key"], item["verdict"], item["value"]) == ("folds", expected, min(fewest, 500))
+    assert f"{split} of fold 0" in item["name"]
+
+
+@pytest.mark.parametrize(("leaking", "expected"), [(0, "good"), (5, "check"), (30, "fail")])
+def test_test_peaks_with_twins_in_training_fail(leaking, expected):
+    enough = {"a": 500, "b": 500, "c": 500}
+    elsewhere = [(peak, 1) for peak in range(250, 300)] + [(peak, 2) for peak in range(150)]
+    record = record_of([enough], elsewhere + [(peak, 0) for peak in range(200, 200 + leaking)])
+    item = record["verdicts"][0]
+    assert (item["key"], item["verdict"], item["value"]) == ("folds", expected, leaking / 100)
+    twins = record["folds"][0]["twins"]
+    assert (twins["peaks"], twins["with_twin"]) == (100, leaking)
+    if leaking:
+        assert twins["pairs"] == [{"test": "c", "train": "a", "peaks": leaking}]
+        assert f"c tested and a trained ({leaking} peaks)" in item["advice"]

@@ -12,6 +12,11 @@ from bpflow.bigwig_writer import write_bigwig
 from bpflow.cut_sites import ReadFile, make_signal
 from bpflow.errors import InputError
 from bpflow.given_signal import check_bigwig
+from bpflow.shift import Shift
+
+# A preferred hexamer ACT|TRY, cut in the middle, and its reverse complement.
+HEXAMER = ("A", "C", "T", "T", "AG", "CT")
+TURNED = ("AG", "CT", "A", "A", "G", "T")
 
 
 def test_given_bigwigs_are_checked(tmp_path, genome, fragment_file):
@@ -22,6 +27,47 @@ def test_given_bigwigs_are_checked(tmp_path, genome, fragment_file):
     assert record["given"] is True
     assert record["messages"] == []
     assert record["reference_r"] > 0.7
+    assert [item["verdict"] for item in record["verdicts"]] == ["good", "good"]
+
+
+@pytest.mark.parametrize("carried", [Shift(0, 0), Shift(4, -5), Shift(5, -4), Shift(3, -3), Shift(8, -9)])
+def test_a_bigwig_made_with_another_shift_fails(tmp_path, genome, fragment_file, carried):
+    wrong = Shift(4 - carried.plus, -4 - carried.minus)
+    reads = [ReadFile(str(fragment_file), shift=wrong)]
+    make_signal(reads, "ATAC", genome, output=tmp_path / "out.bw", qc=tmp_path / "made.json")
+    check_bigwig(tmp_path / "out.bw", "ATAC", genome, qc=tmp_path / "qc.json")
+    verdicts = json.loads((tmp_path / "qc.json").read_text())["verdicts"]
+    assert {item["key"] for item in verdicts} == {"shift"}
+    assert "fail" in [item["verdict"] for item in verdicts]
+
+
+def test_a_dnase_bigwig_at_the_aligned_ends_fails(tmp_path, genome, sequences):
+    """The + and the - end of a cut are two bases, of which the output convention makes one."""
+    rng = np.random.default_rng(3)
+    places = {name: cuts(sequences[name], rng) for name in genome.names}
+    for minus, expected in ((0, "good"), (-1, "fail")):
+        blocks = []
+        for name, sites in places.items():
+            moved = np.where(np.arange(len(sites)) % 2, sites, sites + minus)
+            blocks.append((name, *np.unique(moved, return_counts=True)))
+        write_bigwig(tmp_path / "x.bw", genome.sizes, blocks)
+        check_bigwig(tmp_path / "x.bw", "DNASE", genome, qc=tmp_path / "qc.json")
+        symmetry = json.loads((tmp_path / "qc.json").read_text())["verdicts"][1]
+        assert symmetry["verdict"] == expected
+
+
+def cuts(sequence, rng):
+    """Bases right of 20,000 cuts that prefer the hexamer on either strand."""
+    letters = np.frombuffer(sequence.upper().encode(), dtype="S1")
+    weight = np.zeros(len(letters))
+    for hexamer in (HEXAMER, TURNED):
+        agreeing = [
+            np.isin(np.roll(letters, -offset), [letter.encode() for letter in allowed])
+            for offset, allowed in zip(range(-3, 3), hexamer, strict=True)
+        ]
+        weight += np.exp(np.sum(agreeing, axis=0))
+    weight[:100] = weight[-100:] = 0
+    return rng.choice(len(letters), 20_000, p=weight / weight.sum())
 
 
 @pytest.mark.parametrize(

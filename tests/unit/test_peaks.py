@@ -8,7 +8,7 @@ import pytest
 
 from bpflow.bigwig_writer import write_bigwig
 from bpflow.errors import InputError
-from bpflow.peaks import PeakRules, found_again, insertions_in, make_peaks
+from bpflow.peaks import PeakRules, found_again, make_peaks
 from bpflow.regions import centers, read_regions
 from bpflow.signal import SignalTrack
 from unit import simulated
@@ -111,11 +111,22 @@ def test_nothing_left_says_why(tmp_path, piled_signal, genome):
         peaks(tmp_path, piled_signal, genome, given=given)
 
 
-def test_insertions_in_a_union_are_counted_once(piled_signal, genome):
+@pytest.mark.parametrize(("share", "expected"), [(1.0, "good"), (0.03, "check"), (0.005, "fail")])
+def test_too_few_reads_fail(tmp_path, piled_signal, genome, share, expected):
+    rng = np.random.default_rng(11)
     track = SignalTrack.open(piled_signal, genome)
-    intervals = pd.DataFrame(
-        {"chrom": ["chr1", "chr1", "chr2", "zzz"], "start": [10, 500, 0, 0], "end": [900, 1000, 10**9, 5]}
-    )
-    array = simulated.every_base(track, genome.array.size)
-    expected = array[10:1000].sum() + array[60_000:105_000].sum()
-    assert insertions_in(track, genome, intervals) == expected
+    array = rng.binomial(simulated.every_base(track, genome.array.size), share)
+    thin = tmp_path / "thin.bw"
+    write_bigwig(thin, genome.sizes, simulated.by_chromosome(array, genome))
+    given = tmp_path / "given.bed"
+    given.write_text("".join(f"{c}\t{s - 100}\t{s + 100}\n" for c, summits in SUMMITS.items() for s in summits))
+    _, record = peaks(tmp_path, thin, genome, given=given)
+    (item,) = record["verdicts"]
+    assert (item["key"], item["verdict"]) == ("depth", expected)
+    windows = [
+        array[genome.offsets[c] + s - 500 : genome.offsets[c] + s + 500].sum() for c in SUMMITS for s in SUMMITS[c]
+    ]
+    assert item["value"] == np.median(windows) == record["window_insertions"]["median"]
+    assert record["window_insertions"]["deciles"][::10] == [min(windows), max(windows)]
+    if expected == "fail":
+        assert "too few reads" in item["advice"]

@@ -4,6 +4,7 @@
 rule folds:
     input:
         genome="<results>/genome/genome.json",
+        sequence="<results>/genome/genome.seq",
         peaks=collect("<results>/{sample}/peaks/peaks.narrowPeak", sample=SAMPLES),
         given=CONFIG["folds"]["files"] or [],
     output:

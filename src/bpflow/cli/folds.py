@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import logging
+from collections import Counter
 from pathlib import Path
+
+import pandas as pd
 
 from bpflow.cli.options import add_genome, positive_int
 from bpflow.files import write_json
 from bpflow.folds import balance, check_fold_set, fold_set_record, read_fold
 from bpflow.genome import Genome
 from bpflow.regions import read_regions
+from bpflow.twins import find_twins
+
+log = logging.getLogger("bpflow")
 
 SUMMARY = (
     "Split the chromosomes into folds balanced by length and by the peaks of all samples: one fold set for a whole "
@@ -29,16 +36,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Make the folds."""
     genome = Genome.open(args.genome)
-    peaks: dict[str, int] = {}
-    for path in args.peaks:
-        for name, count in read_regions(path, genome)["chrom"].value_counts().items():
-            peaks[str(name)] = peaks.get(str(name), 0) + int(count)
+    samples = [read_regions(path, genome)[["chrom", "start", "summit"]] for path in args.peaks]
+    peaks = [Counter(sample["chrom"]) for sample in samples]
     if args.given:
         folds = [read_fold(path, genome) for path in args.given]
         check_fold_set(folds, where=", ".join(args.given))
     else:
-        folds = balance(genome.sizes, peaks, args.n)
+        folds = balance(genome.sizes, sum(peaks, Counter()), args.n)
     folder = Path(args.output_dir)
     for number, fold in enumerate(folds):
         write_json(folder / f"fold_{number}.json", fold._asdict())
-    write_json(folder / "folds.json", fold_set_record(folds, genome.sizes, peaks, given=bool(args.given)))
+    twins = find_twins(genome, pd.concat(samples))
+    record = fold_set_record(folds, genome.sizes, peaks, twins, given=bool(args.given))
+    write_json(folder / "folds.json", record)
+    for item in record["verdicts"]:
+        if item["verdict"] != "good":
+            log.warning("%s: %s", item["name"], item["advice"])

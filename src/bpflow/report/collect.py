@@ -15,7 +15,7 @@ from bpflow.errors import InputError
 from bpflow.files import read_json
 from bpflow.report.job_times import read_benchmarks
 from bpflow.report.reading import Reader
-from bpflow.report.run import Check, FoldResult, ModelResult, Record, Run, Sample, Stage
+from bpflow.report.run import FoldResult, ModelResult, Record, Run, Sample, Stage
 
 __all__ = ["collect"]
 
@@ -116,8 +116,6 @@ def _once(values: Sequence[Any], option: str) -> None:
 def _sample(reader: Reader, name: str, folds: Sequence[int], stage: Stage, views: Sequence[str]) -> Sample:
     signal = reader.record(f"{name}/signal/signal.json", "signal", sample=name)
     peaks = reader.record(f"{name}/peaks/peaks.json", "peaks", sample=name)
-    if not signal.get("verdicts"):
-        reader.checks.extend(_shift_checks(signal, name))
     choice = None if stage == "qc" else reader.given(f"{name}/bias_choice/choice.json", "bias_choice", sample=name)
     results = tuple(_fold(reader, name, fold, stage) for fold in folds)
     read = Sample(name=name, signal=signal, peaks=peaks, folds=results, bias_choice=choice)
@@ -202,25 +200,3 @@ def _model(reader: Reader, here: str, name: str, read: Callable[[str, str], Reco
         f"{here}/evaluation/{name}_regions.tsv.gz", REGION_COLUMNS, "the table of evaluated regions", empty=True
     )
     return ModelResult(name=name, training=training, history=history, metrics=metrics, regions=regions)
-
-
-def _shift_checks(signal: Record, sample: str) -> Iterator[Check]:
-    """The shift stage's own words as checks: a clear vote for the shift in use is good, all else asks for a look."""
-    for file in signal["files"]:
-        shift = file.get("shift")
-        if not shift:
-            continue
-        used, best, how = shift.get("input"), shift.get("best"), shift.get("how")
-        clear = shift.get("verdict") == "clear" and best == used
-        advice = "" if clear else "Read the vote table under the enzyme shift; state --input-shift if you know it."
-        yield Check(
-            sample=sample,
-            fold=None,
-            key="shift",
-            name=f"enzyme shift of {Path(file.get('path', '')).name}",
-            value=f"{used} {how}, vote {shift.get('verdict')} for {best}",
-            threshold="a clear vote for the shift in use",
-            verdict="good" if clear else "check",
-            source="votes of the reference cut-site motifs",
-            advice=advice,
-        )

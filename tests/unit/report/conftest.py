@@ -184,6 +184,17 @@ def _signal(tree: Tree, sample: str, rng: np.random.Generator) -> None:
             "background": [0.31, 0.19, 0.19, 0.31],
         },
         given=False,
+        verdicts=[
+            _verdict(
+                "shift",
+                f"Enzyme shift of {sample}.bam",
+                0.493,
+                "good",
+                "a clear vote whose score for the shift in use is more than 0.05 above any other",
+                "bpflow",
+                "The cut sites show the shift in use, 0/0.",
+            )
+        ],
     )
     tree.write(
         f"{sample}/peaks/peaks.json",

@@ -130,13 +130,15 @@ def test_broken_tables_are_named(make_tree):
         collect(tree.root, samples=["yeast_wt"], folds=[0])
 
 
-def test_shift_vote_becomes_a_check(make_tree):
+def test_a_shift_is_judged_by_its_record_alone(make_tree):
     tree = make_tree()
     run = collect(tree.root, samples=["yeast_wt"], folds=[0])
-    assert next(check for check in run.checks if check.name.startswith("enzyme shift")).verdict == "good"
+    (shift,) = (check for check in run.checks if check.key == "shift")
+    assert (shift.sample, shift.fold, shift.verdict, shift.value) == ("yeast_wt", None, "good", 0.493)
     tree.change("yeast_wt/signal/signal.json", lambda record: record["files"][0]["shift"].update(verdict="split"))
+    tree.change("yeast_wt/signal/signal.json", lambda record: record["verdicts"][0].update(verdict="fail"))
     run = collect(tree.root, samples=["yeast_wt"], folds=[0])
-    assert next(check for check in run.checks if check.name.startswith("enzyme shift")).verdict == "check"
+    assert [check.verdict for check in run.checks if check.key == "shift"] == ["fail"]
 
 
 def test_benchmark_tables(make_tree):
