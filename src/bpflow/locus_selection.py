@@ -93,7 +93,7 @@ def quantile_peaks(
     Returns
     -------
     loci
-        The output windows around the summits, by rising insertions.
+        The output windows around the summits, by falling insertions.
     ranked
         How many peaks were chosen from.
     """
@@ -104,7 +104,7 @@ def quantile_peaks(
     starts = genome.global_positions(frame["chrom"].to_numpy(dtype=object), middles) - output_length // 2
     order = np.lexsort((starts, signal.sums(starts, output_length)))
     loci = []
-    for share in range(number):
+    for share in reversed(range(number)):
         quantile = (share + 0.5) / number
         row = order[int(quantile * len(order))]
         chrom, middle = frame["chrom"].iloc[row], int(middles[row])

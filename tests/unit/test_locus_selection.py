@@ -62,9 +62,7 @@ def ranked(genome, tmp_path_factory) -> tuple[pd.DataFrame, SignalTrack]:
     depths = 7 * np.arange(31) % 31
     path = tmp_path_factory.mktemp("signal") / "signal.bw"
     seen = depths > 0
-    write_bigwig(
-        path, SIZES, [("chr1", middles[seen], depths[seen]), ("chr2", np.array([2000]), np.array([99]))]
-    )
+    write_bigwig(path, SIZES, [("chr1", middles[seen], depths[seen]), ("chr2", np.array([2000]), np.array([99]))])
     # The last one's window reaches past the end of its chromosome.
     frame = from_centers(["chr1"] * 31 + ["chr2", "chr1"], np.append(middles, [2000, 10]), 20)
     return frame, SignalTrack.open(path, genome)
@@ -75,10 +73,10 @@ def test_peaks_stand_at_the_middles_of_equal_shares(genome, ranked):
     lengths = {"input_length": 60, "output_length": 40}
     loci, of = quantile_peaks(frame, genome, signal, 4, **lengths)
     assert of == 32
-    assert [locus.quantile for locus in loci] == [0.125, 0.375, 0.625, 0.875]
-    # Ranks 4, 12, 20 and 28 of 32, whose insertions are 0, 1, ... 30, 99.
+    assert [locus.quantile for locus in loci] == [0.875, 0.625, 0.375, 0.125]
+    # Ranks 28, 20, 12 and 4 of 32, whose insertions are 0, 1, ... 30, 99.
     places = [locus.start + 20 for locus in loci]
-    assert [7 * (place - 1000) // 100 % 31 for place in places] == [4, 12, 20, 28]
+    assert [7 * (place - 1000) // 100 % 31 for place in places] == [28, 20, 12, 4]
     assert all(locus.end - locus.start == 40 and locus.chrom == "chr1" for locus in loci)
     assert loci[0].name == f"chr1:{loci[0].start + 1}-{loci[0].end}"
 

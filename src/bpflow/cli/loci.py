@@ -33,7 +33,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--folds", required=True, nargs="+", metavar="JSON", help="the folds, in the models' order")
     parser.add_argument(
-        "--fold-numbers", nargs="+", type=non_negative_int, metavar="K", help="what they are called (default: 0, 1, ...)"
+        "--fold-numbers",
+        nargs="+",
+        type=non_negative_int,
+        metavar="K",
+        help="what they are called (default: 0, 1, ...)",
     )
     add_genome(parser)
     parser.add_argument("--signal", required=True, metavar="BW", help="observed insertions")
@@ -83,7 +87,8 @@ def run(args: argparse.Namespace) -> None:
     )
     loci, peaks = _chosen(args, genome, signal, given.by_chromosome, given.input_length, given.output_length)
     records = [
-        locus_record(locus, trace_locus(locus, genome, signal, given), given) for locus in track(loci, len(loci), "loci")
+        locus_record(locus, trace_locus(locus, genome, signal, given), given)
+        for locus in track(loci, what="tracing", unit="loci")
     ]
     seen = [record["name"] for record in records if not record["held_out"]]
     write_json(

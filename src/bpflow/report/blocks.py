@@ -10,7 +10,20 @@ from typing import Any, ClassVar
 import plotly.graph_objects as go
 from markupsafe import Markup
 
-__all__ = ["Badge", "Block", "Facts", "Figures", "Legend", "Panel", "Prose", "Section", "Table", "anchor", "table"]
+__all__ = [
+    "Badge",
+    "Block",
+    "Facts",
+    "Figures",
+    "Legend",
+    "LocusBrowser",
+    "Panel",
+    "Prose",
+    "Section",
+    "Table",
+    "anchor",
+    "table",
+]
 
 
 @dataclass(frozen=True)
@@ -85,7 +98,19 @@ class Figures:
     note: str = ""
 
 
-Block = Facts | Prose | Table | Figures
+@dataclass(frozen=True)
+class LocusBrowser:
+    """Tracks over loci that a reader picks, zooms and pans; `content` is what the page's script draws."""
+
+    kind: ClassVar[str] = "loci"
+    id: str
+    good: str
+    groups: Sequence[tuple[str, Sequence[tuple[int, str]]]]
+    places: Sequence[str]
+    content: dict[str, Any]
+
+
+Block = Facts | Prose | Table | Figures | LocusBrowser
 
 
 @dataclass
