@@ -119,7 +119,7 @@ def trace_locus(locus: Locus, genome: Genome, signal: SignalTrack, given: LocusM
     models = [given.models[place] for place in given.of(locus.chrom)[0]]
     starts = genome.global_positions([locus.chrom] * len(centers), centers) - given.input_length // 2
     codes = genome.windows(starts, given.input_length)
-    computing = {"batch_size": given.batch_size, "device": given.device, "precision": given.precision}
+    computing: dict[str, Any] = {"batch_size": given.batch_size, "device": given.device, "precision": given.precision}
     combined = combine_mean([predict_views(model, codes, **computing) for model in models])
     first = genome.offsets[locus.chrom] + locus.start
     width = locus.end - locus.start
@@ -130,7 +130,7 @@ def trace_locus(locus: Locus, genome: Genome, signal: SignalTrack, given: LocusM
     insertions["observed"] = signal.windows(np.array([first]), width)[0]
     seeds = np.array([_window_seed(given.seed, locus.chrom, center) for center in centers])
     explained = [_explain(model, codes, seeds, given) for model in models]
-    contributions = {
+    contributions: dict[str, np.ndarray] = {
         head: _nearest(np.mean([one[head] for one in explained], axis=0), centers, locus, size) for head in HEADS
     }
     sequence = "".join(LETTERS[genome.array[first : first + width]])

@@ -1,4 +1,4 @@
-"""Which loci a report shows: those that a user names, and peaks chosen by their rank, so that nobody picks fine ones."""
+"""Which loci a report shows: those that a user names, and peaks chosen by rank, so that nobody picks fine ones."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ __all__ = ["LONGEST", "PEAK_RULE", "Locus", "quantile_peaks", "read_loci"]
 LONGEST = 20_000
 PEAK_RULE = (
     "Peaks are ranked by the insertions in the window of {width} bp around their summit, ties by their place in the "
-    "genome. Of {ranked} peaks{where} those at the middles of {number} equal shares of the ranks are shown, none chosen "
-    "by hand."
+    "genome. Of {ranked} peaks{where} those at the middles of {number} equal shares of the ranks are shown, none "
+    "chosen by hand."
 )
 
 

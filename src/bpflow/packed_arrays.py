@@ -1,4 +1,4 @@
-"""Arrays inside JSON, in few bytes: base64 of little-endian numbers, which a browser's typed arrays read as they are."""
+"""Arrays inside JSON, in few bytes: base64 of little-endian numbers, which a browser's typed arrays read."""
 
 from __future__ import annotations
 

@@ -22,8 +22,8 @@ from bpflow.models.encoding import one_hot
 from bpflow.packed_arrays import unpack
 from bpflow.prediction import expected_counts, probabilities
 from bpflow.regions import from_centers, write_regions
-from bpflow.signal import SignalTrack
 from bpflow.shuffles import dinucleotide_shuffles
+from bpflow.signal import SignalTrack
 from bpflow.views import VIEWS, predict_views
 from unit.simulated_footprints import INPUT, OUTPUT, tiny_model
 
@@ -187,7 +187,7 @@ def test_the_command_writes_given_loci_and_peaks(folder, tmp_path):
     options += ["--loci", str(folder / "loci.bed")]
     record = trace(folder, tmp_path / "loci.json", *options)
     assert record["stage"] == "loci"
-    assert [locus["name"] for locus in record["loci"]][0] == "gene"
+    assert record["loci"][0]["name"] == "gene"
     # chr3 is of no test split, so its peak is not among those ranked.
     assert record["peaks"]["shown"] == 3
     assert record["peaks"]["ranked"] == 11

@@ -37,7 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         type=non_negative_int,
         metavar="K",
-        help="what they are called (default: 0, 1, ...)",
+        help="their numbers (default: 0, 1, ...)",
     )
     add_genome(parser)
     parser.add_argument("--signal", required=True, metavar="BW", help="observed insertions")

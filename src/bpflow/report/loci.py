@@ -1,4 +1,4 @@
-"""The section of loci to look at: the browser of their tracks, a table, and contributions as logos that need no script."""
+"""The section of loci to look at: the browser of their tracks, a table, and logos that need no script."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def loci_section(record: Record, here: str) -> Section:
             f"{record['peaks']['rule']} Positions are counted from 1, as genome browsers do. Predictions are expected "
             f"insertions per base, in windows of {number(record['output_length'])} bp; a longer locus is covered by "
             "windows half of that apart, and each base is of the window whose centre is nearest. Contributions are "
-            f"DeepSHAP of the corrected prediction against {number(record['references'])} dinucleotide shuffles of each "
-            "window."
+            f"DeepSHAP of the corrected prediction against {number(record['references'])} dinucleotide shuffles of "
+            "each window."
         ),
         LocusBrowser(
             f"{here}-browser",
@@ -80,7 +80,8 @@ def loci_section(record: Record, here: str) -> Section:
                 "What each base contributes to the counts of example peaks",
                 "Good: runs of tall letters that are known motifs, in quiet surroundings.",
                 [_logo(locus, f"{here}-logo-{place}") for place, locus in enumerate(shown, start=1)],
-                note=f"The {LOGO_WIDTH} bp whose contributions are largest in sum, of peaks evenly taken from those above.",
+                note=f"The {LOGO_WIDTH} bp whose contributions are largest in sum, of peaks evenly taken from "
+                "those above.",
             )
         )
     return Section(f"{here}-loci", "Loci", blocks)

@@ -100,7 +100,7 @@ def letter_outlines() -> dict[str, list[list[list[float]]]]:
     for base in BASES:
         path = TextPath((0, 0), base, size=100, prop=font)
         box = path.get_extents()
-        polygons = path.to_polygons(closed_only=True)
+        polygons = map(np.asarray, path.to_polygons(closed_only=True))
         outlines[base] = [np.round((polygon - box.min) / box.size, 3).tolist() for polygon in polygons]
     return outlines
 
