@@ -95,16 +95,17 @@ def read_regions(path: str | os.PathLike[str], genome: Genome | None = None) -> 
 
 
 def read_intervals(path: str | os.PathLike[str]) -> pd.DataFrame:
-    """Read only chromosome, start and end of a BED (a blacklist, say); it may be empty."""
+    """Read only chromosome, start, end and name (``.`` where there is none) of a BED; it may be empty."""
     rows, lines = _split_lines(path)
     if not rows:
-        return pd.DataFrame({"chrom": pd.Series(dtype=object), "start": np.zeros(0, int), "end": np.zeros(0, int)})
+        empty = pd.Series(dtype=object)
+        return pd.DataFrame({"chrom": empty, "start": np.zeros(0, int), "end": np.zeros(0, int), "name": empty})
     for row, line in zip(rows, lines, strict=True):
         if len(row) < 3:
             raise InputError(
                 f"{len(row)} column(s)", where=f"{path}, line {line}", expected="tab-separated chromosome, start, end"
             )
-    return _interval_frame(path, rows, lines)
+    return _interval_frame(path, rows, lines).assign(name=[row[3] if len(row) > 3 else "." for row in rows])
 
 
 def write_regions(frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:

@@ -1,10 +1,10 @@
-"""Which region gives each base of a predicted track, where the output windows of regions overlap."""
+"""Which windows cover a stretch of the genome, and which of them gives each base where they overlap."""
 
 from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["owned_intervals"]
+__all__ = ["owned_intervals", "tile_centers"]
 
 
 def owned_intervals(
@@ -52,3 +52,28 @@ def owned_intervals(
     starts[right] = np.maximum(starts[right], border)
     ends[~first] = starts[~first] = starts[rows[np.cumsum(first)[~first] - 1]]
     return starts, ends
+
+
+def tile_centers(start: int, end: int, size: int, *, input_length: int, output_length: int) -> np.ndarray:
+    """Centres of the windows that predict [start, end): one, or several half an output window apart.
+
+    Parameters
+    ----------
+    start, end
+        The stretch, 0-based and half-open. One that fits into an output window has one centre, its middle.
+    size
+        Length of its chromosome. Windows whose input would reach past the chromosome's ends are moved inwards, so that
+        bases near them may get no prediction.
+    input_length, output_length
+        The models' windows, in bases.
+
+    Returns
+    -------
+    (N,) int64, ascending; empty on a chromosome shorter than the input window.
+    """
+    half, step = input_length // 2, output_length // 2
+    if size < input_length:
+        return np.zeros(0, dtype=np.int64)
+    each_side = 0 if end - start <= output_length else -(-(end - start - step) // (2 * step))
+    centers = (start + end) // 2 + step * np.arange(-each_side, each_side + 1)
+    return np.unique(centers.clip(half, size - half))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -19,6 +19,7 @@ __all__ = [
     "Predict",
     "Tracks",
     "load_chrombpnet",
+    "load_chrombpnets",
     "load_part",
     "predict_views",
     "predictor",
@@ -49,6 +50,19 @@ def load_chrombpnet(path: str | os.PathLike[str]) -> ChromBPNet:
             mend="Give the chrombpnet.safetensors of 'bpflow train chrombpnet'",
         )
     return model
+
+
+def load_chrombpnets(paths: Sequence[str | os.PathLike[str]]) -> list[ChromBPNet]:
+    """Load models of several folds, which must read and predict windows of the same lengths."""
+    models = [load_chrombpnet(path) for path in paths]
+    lengths = {(model.config.input_length, model.config.output_length) for model in models}
+    if len(lengths) > 1:
+        raise InputError(
+            f"models of {len(lengths)} different window lengths",
+            where="--models",
+            expected="the same input and output length for all",
+        )
+    return models
 
 
 def load_part(path: str | os.PathLike[str], view: Literal["corrected", "bias"]) -> ProfileModel:

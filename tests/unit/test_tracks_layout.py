@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bpflow.tracks_layout import owned_intervals
+from bpflow.tracks_layout import owned_intervals, tile_centers
 
 SIZES = (120, 90)
 
@@ -60,3 +60,34 @@ def test_no_region_is_no_interval():
 def test_unsorted_regions_are_refused(index, centers):
     with pytest.raises(ValueError, match="sorted"):
         owned_intervals(np.array(index), np.array(centers), 4, np.array([100, 100]))
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "centers"),
+    [
+        (100, 120, [110]),
+        (100, 121, [100, 110, 120]),
+        (285, 335, [290, 300, 310, 320, 330]),
+        (0, 20, [32]),
+        (0, 60, [32, 40, 50, 60]),
+        (590, 600, [568]),
+    ],
+    ids=["one window", "a base more", "several", "at the start", "past the start", "at the end"],
+)
+def test_tiles_stand_half_a_window_apart_within_the_chromosome(start, end, centers):
+    assert tile_centers(start, end, 600, input_length=64, output_length=20).tolist() == centers
+
+
+def test_no_tile_fits_a_short_chromosome():
+    assert not len(tile_centers(0, 60, 63, input_length=64, output_length=20))
+    assert tile_centers(0, 60, 64, input_length=64, output_length=20).tolist() == [32]
+
+
+@pytest.mark.parametrize("width", [1, 20, 21, 77, 400])
+def test_tiles_reach_each_base_and_own_what_is_near(width):
+    start, end = 200, 200 + width
+    centers = tile_centers(start, end, 1000, input_length=64, output_length=20)
+    firsts, lasts = owned_intervals(np.zeros(len(centers), int), centers, 20, np.array([1000]))
+    assert firsts[0] <= start
+    assert lasts[-1] >= end
+    np.testing.assert_array_equal(firsts[1:], lasts[:-1])

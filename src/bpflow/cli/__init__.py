@@ -39,8 +39,10 @@ COMMANDS = {
     "variants": "what variants do to predicted accessibility",
     "gather-variants": "results of variants that were scored in parts",
     "convert": "models of the official chrombpnet (.h5) and of MultiMolecule, in and out",
+    "loci": "tracks and contributions of chosen loci, for the report",
     "recovery": "what was recovered of a simulation's planted truth",
     "report": "one HTML page over a whole run",
+    "hub": "a UCSC track hub and an IGV session over a run's tracks",
 }
 
 # What is wrong with a disk or its rights, and not with the package.

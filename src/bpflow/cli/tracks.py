@@ -46,20 +46,13 @@ def run(args: argparse.Namespace) -> None:
     from bpflow.regions import read_regions
     from bpflow.signal import SignalTrack
     from bpflow.tracks import lay_out, models_by_chromosome, write_tracks
-    from bpflow.views import load_chrombpnet, predict_views
+    from bpflow.views import load_chrombpnets, predict_views
 
     genome = Genome.open(args.genome)
     folds = [read_fold(path, genome) for path in args.folds]
     by_chromosome = models_by_chromosome(folds) if args.combine == "crossfit" else None
-    models = [load_chrombpnet(path) for path in args.models]
-    lengths = {(model.config.input_length, model.config.output_length) for model in models}
-    if len(lengths) > 1:
-        raise InputError(
-            f"models of {len(lengths)} different window lengths",
-            where="--models",
-            expected="the same input and output length for all",
-        )
-    ((input_length, output_length),) = lengths
+    models = load_chrombpnets(args.models)
+    input_length, output_length = models[0].config.input_length, models[0].config.output_length
     layout, left = lay_out(
         read_regions(args.regions, genome),
         genome,

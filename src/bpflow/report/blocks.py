@@ -17,6 +17,7 @@ __all__ = [
     "Figures",
     "Legend",
     "Link",
+    "LocusBrowser",
     "Panel",
     "Prose",
     "Section",
@@ -106,7 +107,19 @@ class Figures:
     note: str = ""
 
 
-Block = Facts | Prose | Table | Figures
+@dataclass(frozen=True)
+class LocusBrowser:
+    """Tracks over loci that a reader picks, zooms and pans; `content` is what the page's script draws."""
+
+    kind: ClassVar[str] = "loci"
+    id: str
+    good: str
+    groups: Sequence[tuple[str, Sequence[tuple[int, str]]]]
+    places: Sequence[str]
+    content: dict[str, Any]
+
+
+Block = Facts | Prose | Table | Figures | LocusBrowser
 
 
 @dataclass

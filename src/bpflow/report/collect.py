@@ -126,7 +126,7 @@ def _sample(reader: Reader, name: str, folds: Sequence[int], stage: Stage, views
         read,
         footprints=reader.optional(f"{name}/mean/footprints.json", "footprints", sample=name) if several else None,
         tracks=dict(_tracks(reader, name)),
-        loci=reader.given(f"{name}/loci/loci.json", "loci", sample=name),
+        loci=reader.optional(f"{name}/loci/loci.json", "loci", sample=name),
         motifs=tuple(_motifs(reader, name, views)),
         variants=reader.given(f"{name}/variants/variants.json", "variants", sample=name),
     )

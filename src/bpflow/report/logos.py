@@ -12,10 +12,14 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import TextPath
 
 from bpflow.report.palette import BASES
 
-__all__ = ["information", "logo_svg"]
+__all__ = ["information", "letter_outlines", "logo_svg"]
+
+LETTERS = {"font_name": "sans", "font_weight": "bold"}
 
 
 def information(frequencies: Sequence[Sequence[float]], background: Sequence[float]) -> np.ndarray:
@@ -43,7 +47,15 @@ def information(frequencies: Sequence[Sequence[float]], background: Sequence[flo
 
 
 def logo_svg(
-    heights: np.ndarray, *, start: int, identity: str, x: str, y: str, title: str, mark: bool = True
+    heights: np.ndarray,
+    *,
+    start: int,
+    identity: str,
+    x: str,
+    y: str,
+    title: str,
+    mark: bool = True,
+    every: int = 4,
 ) -> Markup:
     """Draw letters of the given heights as one SVG element that takes the page's text colour.
 
@@ -59,17 +71,19 @@ def logo_svg(
         Axis labels, and the text that a screen reader says.
     mark
         Whether position 0 is marked.
+    every
+        Bases from one tick to the next.
     """
     frame = pd.DataFrame(heights, columns=list("ACGT"), index=np.arange(start, start + len(heights)))
     # A figure of its own, never pyplot's: nothing global is touched or left open.
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": identity, "font.family": "sans-serif"}):
         figure = Figure(figsize=(7.2, 1.9), layout="constrained")
         axes = figure.subplots()
-        logomaker.Logo(frame, ax=axes, color_scheme=BASES, show_spines=False)
+        logomaker.Logo(frame, ax=axes, color_scheme=BASES, show_spines=False, **LETTERS)
         if mark:
             axes.axvspan(-0.5, 0.5, color="#808080", alpha=0.18, linewidth=0)
         axes.spines[["left", "bottom"]].set_visible(True)
-        axes.set_xticks(frame.index[frame.index % 4 == 0])
+        axes.set_xticks(frame.index[frame.index % every == 0])
         highest, lowest = heights.clip(min=0).sum(axis=1).max(), heights.clip(max=0).sum(axis=1).min()
         axes.set_ylim(1.05 * float(lowest), max(1.05 * float(highest), 0.01 if lowest == 0 else 0.0))
         axes.set_xlabel(x)
@@ -77,6 +91,18 @@ def logo_svg(
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     return _inline(buffer.getvalue(), title)
+
+
+def letter_outlines() -> dict[str, list[list[list[float]]]]:
+    """Outlines of A, C, G and T in a box of width and height 1, as logos draw them: polygons of [x, y] points."""
+    font = FontProperties(family=LETTERS["font_name"], weight=LETTERS["font_weight"])
+    outlines = {}
+    for base in BASES:
+        path = TextPath((0, 0), base, size=100, prop=font)
+        box = path.get_extents()
+        polygons = map(np.asarray, path.to_polygons(closed_only=True))
+        outlines[base] = [np.round((polygon - box.min) / box.size, 3).tolist() for polygon in polygons]
+    return outlines
 
 
 def _inline(document: str, title: str) -> Markup:

@@ -69,6 +69,7 @@ def render(run: Run, *, title: str = "bpflow report", sample_pages: str | None =
     scripts = {
         "plotly": Markup(get_plotlyjs()),
         "theme": Markup(files("bpflow.report").joinpath("templates/report.js").read_text(encoding="utf-8")),
+        "loci": Markup(files("bpflow.report").joinpath("templates/loci.js").read_text(encoding="utf-8")),
     }
     return environment.get_template("report.html.j2").render(
         title=title,

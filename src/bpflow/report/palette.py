@@ -21,6 +21,7 @@ ROLES = {
     "observed": Role("#6b7785", "#9aa7b4"),
     "corrected": Role("#0072b2", "#56b4e9"),
     "bias": Role("#d55e00", "#f08c3c"),
+    "with_bias": Role("#b0568c", "#e0a0c8"),
     "peaks": Role("#0073b3", "#57b5ea"),
     "nonpeaks": Role("#e69f00", "#f0b53c"),
     "train": Role("#0074b4", "#58b6eb"),

@@ -9,6 +9,7 @@ from bpflow.report import figures
 from bpflow.report.blocks import Badge, Block, Facts, Figures, Legend, Panel, Prose, Section, anchor, table
 from bpflow.report.fold import Limits, fold_section, footprint_blocks
 from bpflow.report.format import ABSENT, number, percent, plain, signed
+from bpflow.report.loci import loci_section
 from bpflow.report.logos import information, logo_svg
 from bpflow.report.metrics import metrics_section
 from bpflow.report.motifs import motif_section
@@ -116,6 +117,8 @@ def sample_section(run: Run, sample: Sample, index: int, limits: Limits) -> Sect
             title = f"Marginal footprints, mean of {number(sample.footprints.get('models'))} folds"
             blocks = footprint_blocks(sample.footprints)
             section.children.append(Section(f"{here}-mean-footprints", title, blocks, folded=True))
+        if sample.loci:
+            section.children.append(loci_section(sample.loci, here))
         if sample.motifs:
             section.children.append(motif_section(sample.motifs, here))
         if sample.variants:

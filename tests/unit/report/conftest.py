@@ -12,6 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bpflow.packed_arrays import pack
+from bpflow.report.loci import LOGO_WIDTH
+
 HEADS = ("counts", "profile")
 CHROMOSOMES = {"chrI": 230_218, "chrII": 813_184, "chrIV": 1_531_933, "chrV": 576_874, "chrM": 85_779}
 MOTIFS = {"ABF1": "ATCACTATATACGA", "REB1": "TTACCCGGC", "RAP1": "TGTATGGGTG", "GCN4": "ATGACTCAT"}
@@ -69,6 +72,7 @@ def build(
         if stage == "all":
             _motifs(tree, sample)
             _variants(tree, sample)
+            _loci(tree, sample)
             for combine in ("crossfit", "mean"):
                 for name in ("observed", "with_bias", "bias", "corrected"):
                     path = root / sample / "tracks" / combine / f"{name}.bw"
@@ -370,6 +374,45 @@ def _model(tree: Tree, sample: str, fold: int, model: str, rows: int, rng: np.ra
         chromosomes=["chrI"],
         examples=examples,
         verdicts=verdicts,
+    )
+
+
+def locus(name: str, start: int, *, quantile: float | None = None, folds=(0,), held_out=True, length: int = 300):
+    """A locus whose contributions are largest from base 120 on, and whose first 10 bases have no prediction."""
+    rng = np.random.default_rng(start)
+    expected = rng.gamma(1, 0.2, length).astype(np.float32)
+    expected[:10] = np.nan
+    scores = rng.normal(0, 0.001, length).astype(np.float32)
+    scores[120 : 120 + LOGO_WIDTH] = 0.05
+    observed = rng.poisson(0.5, length)
+    tracks = {"observed": observed, **dict.fromkeys(("with_bias", "corrected", "bias"), expected)}
+    return {
+        "name": name,
+        "chrom": "chrIV",
+        "start": start,
+        "end": start + length,
+        "quantile": quantile,
+        "folds": list(folds),
+        "held_out": held_out,
+        "windows": 1,
+        "unpredicted": 10,
+        "totals": {track: float(np.nansum(values)) for track, values in tracks.items()},
+        "sequence": "".join(rng.choice(list("ACGT"), length)),
+        "insertions": {track: pack(values) for track, values in tracks.items()},
+        "contributions": {head: pack(scores) for head in ("counts", "profile")},
+    }
+
+
+def _loci(tree: Tree, sample: str) -> None:
+    peaks = [locus(f"chrIV:{1001 + 500 * k}-{1300 + 500 * k}", 1000 + 500 * k, quantile=0.75 - k / 2) for k in (0, 1)]
+    tree.write(
+        f"{sample}/loci/loci.json",
+        "loci",
+        peaks={"shown": 2, "ranked": 700, "rule": "Peaks are ranked."},
+        input_length=2114,
+        output_length=OUTPUT_LENGTH,
+        references=20,
+        loci=[locus("GAL1", 9000), *peaks],
     )
 
 

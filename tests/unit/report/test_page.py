@@ -357,7 +357,7 @@ def test_hostile_texts_are_shown_not_obeyed(make_tree):
     assert evil in page.text
     assert not any(tag == "img" for tag, _ in page.elements)
     assert not any(name.startswith("on") for _, attributes in page.elements for name in attributes)
-    assert len([1 for attributes, _ in page.scripts if "type" not in attributes]) == 2
+    assert len([1 for attributes, _ in page.scripts if "type" not in attributes]) == 3
     assert len(page.ids) == len(set(page.ids))
 
 
