@@ -37,9 +37,11 @@ def folder(tmp_path_factory) -> Path:
     (path / "s.fa").write_text("".join(f">s{i}\n{sequence}\n" for i, sequence in enumerate(windows)))
     (path / "edge.bed").write_text("chr1\t5\t15\n")
     (path / "short.fa").write_text(f">good\n{windows[0]}\n>short\nACGT\n")
+    (path / "fold.json").write_text('{"train": ["chr2"], "valid": ["chr1"], "test": []}')
     (path / "folder").mkdir()
     for seed in (0, 1):
         save_model(tiny_model(seed), path / f"{seed}.safetensors", metadata={})
+    save_model(tiny_model(0).bias, path / "bias.safetensors", metadata={})
     return path
 
 
@@ -99,6 +101,23 @@ def test_regions_are_explained_by_the_part_that_is_asked_for(inside, view, part,
     record = json.loads((inside / "a" / "contributions.json").read_text())
     assert record["regions"] == len(KEPT)
     assert [item["verdict"] for item in record["verdicts"]] == ["good", "good"]
+
+
+def test_a_bias_model_alone_is_explained_like_the_part(inside):
+    contribute(inside / "part", *REGIONS, "--view", "bias")
+    contribute(inside / "alone", *REGIONS, "--view", "bias", model="bias.safetensors")
+    for head in ("counts", "profile"):
+        part, alone = (read(inside / name / f"{head}.h5") for name in ("part", "alone"))
+        np.testing.assert_array_equal(alone["shap/seq"], part["shap/seq"])
+        assert alone["attribute view"] == "bias"
+
+
+def test_only_regions_of_a_split_are_explained(inside):
+    contribute(inside / "a", *REGIONS, "--fold", "fold.json", "--split", "valid")
+    found = read(inside / "a" / "counts.h5")
+    assert found["coords/coords_center"].tolist() == [center for chrom, center in KEPT if chrom == "chr1"]
+    assert found["attribute split"] == "valid"
+    assert "attribute split" not in read(contribute(inside / "b", *REGIONS) / "counts.h5")
 
 
 @pytest.mark.parametrize("inputs", [REGIONS, ["--sequences", "s.fa"]])
@@ -180,6 +199,7 @@ CONTRIBUTIONS = {
     "a part past the total": ([*REGIONS, "--part", "4/3"], "the part '4/3'"),
     "bigwigs of a part": ([*REGIONS, "--part", "1/2", "--bigwigs"], "--bigwigs with --part 1/2"),
     "bigwigs of sequences": (["--sequences", "s.fa", "--bigwigs"], "--bigwigs with --sequences"),
+    "a fold of sequences": (["--sequences", "s.fa", "--fold", "fold.json"], "--fold with --sequences"),
     "only an edge": (["--regions", "edge.bed", "--genome", "genome.fa"], "no region is left"),
     "a short sequence": (["--sequences", "short.fa"], "the sequence 'short' has 4 bases"),
     "an absent model": ([*REGIONS, "--model", "absent.safetensors"], "absent.safetensors: no such file"),
