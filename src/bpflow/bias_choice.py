@@ -133,9 +133,9 @@ def choose(results: Mapping[float, Sequence[FoldResult]]) -> dict[str, Any]:
     -------
     dict
         The record: ``chosen`` (the factor), ``passed`` (whether it passed all rules), ``reasoning`` (sentences),
-        ``folds``, ``tie``, ``verdicts`` of the chosen one, ``messages``, and ``candidates`` by factor, each with
-        ``factor``, ``rank`` (1 is the best; None for those out), ``out`` (reasons), ``grade``, ``norm_jsd`` (mean over
-        folds) and the numbers of its ``folds``.
+        ``folds``, ``limits``, ``tie``, ``verdicts`` of the chosen one, ``messages``, and ``candidates`` by factor, each
+        with ``factor``, ``rank`` (1 is the best; None for those out), ``out`` (reasons), ``grade``, ``norm_jsd`` (mean
+        over folds) and the numbers of its ``folds``.
 
     Raises
     ------
@@ -157,6 +157,7 @@ def choose(results: Mapping[float, Sequence[FoldResult]]) -> dict[str, Any]:
         "bias_choice",
         split="valid",
         folds=folds,
+        limits={"counts_nonpeaks": [0.0], "counts_peaks": [GOOD_IN_PEAKS, LEAST_IN_PEAKS]},
         tie=TIE,
         chosen=chosen.factor,
         passed=bool(finalists),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bpflow.report.blocks import Facts, Figures, Legend, Panel, Prose, Section, Table, table
@@ -12,8 +12,6 @@ from bpflow.report.format import ABSENT, number, percent, plain
 __all__ = ["sweep_section"]
 
 Record = dict[str, Any]
-
-IN_PEAKS = (-0.3, -0.5)
 
 
 def sweep_section(record: Record, here: str) -> Section:
@@ -59,8 +57,9 @@ def _ranking(record: Record) -> Table:
         "Candidates over all folds",
         columns,
         rows,
-        note="Out: counts in non-peaks not above 0, counts in peaks below -0.5, or any motif of a transcription factor, "
-        "in any fold. The others rank by the mean over folds of the median normalised JSD in non-peaks; within "
+        note="Out: counts in non-peaks not above 0, counts in peaks below "
+        f"{number(record['limits']['counts_peaks'][-1])}, or any motif of a transcription factor, in any fold. The "
+        "others rank by the mean over folds of the median normalised JSD in non-peaks; within "
         f"{plain(record['tie'])}, what another seed of training changes, the lower factor goes first.",
     )
 
@@ -81,7 +80,7 @@ def _motifs(entry: Record) -> Iterator[tuple[str, Record]]:
 
 
 def _figures(record: Record) -> Figures:
-    def panel(title: str, key: str, role: str, y: str, limits: tuple[float, ...] = ()) -> Panel:
+    def panel(title: str, key: str, role: str, y: str, limits: Sequence[float] = ()) -> Panel:
         folds = {entry["factor"]: [fold[key] for fold in entry["folds"]] for entry in record["candidates"]}
         return Panel(title, factor_sweep(folds, record["chosen"], role=role, y=y, limits=limits))
 
@@ -91,7 +90,7 @@ def _figures(record: Record) -> Figures:
         "above both lines.",
         [
             panel("Profiles in non-peaks", "norm_jsd", "nonpeaks", "median normalised JSD"),
-            panel("Counts in peaks", "counts_peaks", "peaks", "Pearson r of counts", IN_PEAKS),
+            panel("Counts in peaks", "counts_peaks", "peaks", "Pearson r of counts", record["limits"]["counts_peaks"]),
         ],
         legend=[
             Legend("observed", "dash", "limits of good and of out"),
