@@ -29,7 +29,7 @@ KEPT = [place for place in PLACES if place[1] > 10]
 def folder(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("contributions")
     rng = np.random.default_rng(0)
-    letters = {name: "".join(rng.choice(list("ACGT"), 900)) for name in ("chr1", "chr2")}
+    letters = {name: "".join(rng.choice(list("ACGT"), 900)) for name in ("chr1", "chr2", "chr3")}
     (path / "genome.fa").write_text("".join(f">{name}\n{sequence}\n" for name, sequence in letters.items()))
     chroms, centers = zip(*PLACES, strict=True)
     write_regions(from_centers(list(chroms), np.array(centers), 20), path / "regions.bed")
@@ -37,7 +37,7 @@ def folder(tmp_path_factory) -> Path:
     (path / "s.fa").write_text("".join(f">s{i}\n{sequence}\n" for i, sequence in enumerate(windows)))
     (path / "edge.bed").write_text("chr1\t5\t15\n")
     (path / "short.fa").write_text(f">good\n{windows[0]}\n>short\nACGT\n")
-    (path / "fold.json").write_text('{"train": ["chr2"], "valid": ["chr1"], "test": []}')
+    (path / "fold.json").write_text('{"train": ["chr2"], "valid": ["chr1"], "test": ["chr3"]}')
     (path / "folder").mkdir()
     for seed in (0, 1):
         save_model(tiny_model(seed), path / f"{seed}.safetensors", metadata={})
@@ -161,7 +161,7 @@ def test_bigwigs_hold_the_nearest_region_of_each_base(inside):
         scores = read(inside / "a" / f"{head}.h5")["projected_shap/seq"].sum(axis=1)
         half = INPUT // 2
         with pyBigWig.open(str(inside / "a" / f"{head}.bw")) as handle:
-            assert handle.chroms() == {"chr1": 900, "chr2": 900}
+            assert handle.chroms() == {"chr1": 900, "chr2": 900, "chr3": 900}
             np.testing.assert_array_equal(handle.values("chr2", 400 - half, 400 + half, numpy=True), scores[0])
             # Centres 500 and 530 share their border at 515.
             np.testing.assert_array_equal(handle.values("chr1", 500 - half, 515, numpy=True), scores[1][: 15 + half])
