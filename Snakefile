@@ -3,7 +3,7 @@
 # Outputs lie under <results>, the configuration's key "results":
 #   genome/, folds/                                          once a run
 #   {sample}/{signal,peaks,tracks,variants}/                 once a sample
-#   {sample}/mean/                                           once a sample, over its folds
+#   {sample}/{mean,bias_choice}/                             once a sample, over its folds
 #   {sample}/fold_{fold}/{regions,models,predictions,evaluation}/  once a sample and fold
 #   qc.html, report.html, config.json, logs/, benchmarks/
 
@@ -28,6 +28,7 @@ include: "workflow/rules/bias.smk"
 include: "workflow/rules/chrombpnet.smk"
 include: "workflow/rules/interpretation.smk"
 include: "workflow/rules/contributions.smk"
+include: "workflow/rules/bias_sweep.smk"
 include: "workflow/rules/variants.smk"
 include: "workflow/rules/report.smk"
 

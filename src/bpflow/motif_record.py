@@ -83,6 +83,7 @@ def report(
     regions: int,
     window: int,
     database: int,
+    split: str | None = None,
     effect: float = float("nan"),
 ) -> dict[str, Any]:
     """Numbers and matrices of all patterns, and the verdict.
@@ -99,13 +100,14 @@ def report(
         Sequences, and the bases of each that were searched.
     database
         Number of known motifs.
+    split
+        The split whose chromosomes the regions are on, where they are of one only.
     effect
         How much predictions typically differ from those of the references, in log counts or weighted logits. Motifs of
         a bias model whose log counts hardly differ are not held against it.
     """
     named = [known_name(pattern, found) for pattern, found in zip(patterns, matches, strict=True)]
-    enzymes = _share(patterns, [name is not None and is_enzyme(name) for name in named])
-    factors = _share(patterns, [name is not None and not is_enzyme(name) for name in named])
+    enzymes, factors = (_share(patterns, [_kind(name) == kind for name in named]) for kind in ("enzyme", "factor"))
     messages = []
     if not patterns:
         messages.append(f"No motif recurs often enough in {regions} regions: explain more of them, or train longer.")
@@ -115,6 +117,7 @@ def report(
         "motifs",
         head=head,
         view=view,
+        split=split,
         regions=regions,
         window=window,
         database=database,
@@ -122,16 +125,22 @@ def report(
         patterns=[
             {
                 **{name: _plain(value) for name, value in row.items()},
+                "kind": _kind(name),
                 "frequencies": pattern.frequencies[pattern.core].round(4),
                 "contributions": pattern.contributions[pattern.core].astype(float).round(6),
             }
-            for pattern, row in zip(patterns, table.to_dict("records"), strict=True)
+            for pattern, row, name in zip(patterns, table.to_dict("records"), named, strict=True)
         ],
         verdicts=[
             _bias_verdict(head, factors, named, effect) if view == "bias" else _corrected_verdict(head, enzymes, named)
         ],
         messages=messages,
     )
+
+
+def _kind(name: str | None) -> str | None:
+    """What a known motif is of: ``enzyme`` or ``factor``."""
+    return name and ("enzyme" if is_enzyme(name) else "factor")
 
 
 def _share(patterns: Sequence[Pattern], wanted: Sequence[bool]) -> float:

@@ -29,7 +29,7 @@ KEPT = [place for place in PLACES if place[1] > 10]
 def folder(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("contributions")
     rng = np.random.default_rng(0)
-    letters = {name: "".join(rng.choice(list("ACGT"), 900)) for name in ("chr1", "chr2")}
+    letters = {name: "".join(rng.choice(list("ACGT"), 900)) for name in ("chr1", "chr2", "chr3")}
     (path / "genome.fa").write_text("".join(f">{name}\n{sequence}\n" for name, sequence in letters.items()))
     chroms, centers = zip(*PLACES, strict=True)
     write_regions(from_centers(list(chroms), np.array(centers), 20), path / "regions.bed")
@@ -37,9 +37,11 @@ def folder(tmp_path_factory) -> Path:
     (path / "s.fa").write_text("".join(f">s{i}\n{sequence}\n" for i, sequence in enumerate(windows)))
     (path / "edge.bed").write_text("chr1\t5\t15\n")
     (path / "short.fa").write_text(f">good\n{windows[0]}\n>short\nACGT\n")
+    (path / "fold.json").write_text('{"train": ["chr2"], "valid": ["chr1"], "test": ["chr3"]}')
     (path / "folder").mkdir()
     for seed in (0, 1):
         save_model(tiny_model(seed), path / f"{seed}.safetensors", metadata={})
+    save_model(tiny_model(0).bias, path / "bias.safetensors", metadata={})
     return path
 
 
@@ -101,6 +103,23 @@ def test_regions_are_explained_by_the_part_that_is_asked_for(inside, view, part,
     assert [item["verdict"] for item in record["verdicts"]] == ["good", "good"]
 
 
+def test_a_bias_model_alone_is_explained_like_the_part(inside):
+    contribute(inside / "part", *REGIONS, "--view", "bias")
+    contribute(inside / "alone", *REGIONS, "--view", "bias", model="bias.safetensors")
+    for head in ("counts", "profile"):
+        part, alone = (read(inside / name / f"{head}.h5") for name in ("part", "alone"))
+        np.testing.assert_array_equal(alone["shap/seq"], part["shap/seq"])
+        assert alone["attribute view"] == "bias"
+
+
+def test_only_regions_of_a_split_are_explained(inside):
+    contribute(inside / "a", *REGIONS, "--fold", "fold.json", "--split", "valid")
+    found = read(inside / "a" / "counts.h5")
+    assert found["coords/coords_center"].tolist() == [center for chrom, center in KEPT if chrom == "chr1"]
+    assert found["attribute split"] == "valid"
+    assert "attribute split" not in read(contribute(inside / "b", *REGIONS) / "counts.h5")
+
+
 @pytest.mark.parametrize("inputs", [REGIONS, ["--sequences", "s.fa"]])
 @pytest.mark.parametrize("drawn", [6, 4])
 def test_gathered_parts_are_the_whole(inside, inputs, drawn):
@@ -142,7 +161,7 @@ def test_bigwigs_hold_the_nearest_region_of_each_base(inside):
         scores = read(inside / "a" / f"{head}.h5")["projected_shap/seq"].sum(axis=1)
         half = INPUT // 2
         with pyBigWig.open(str(inside / "a" / f"{head}.bw")) as handle:
-            assert handle.chroms() == {"chr1": 900, "chr2": 900}
+            assert handle.chroms() == {"chr1": 900, "chr2": 900, "chr3": 900}
             np.testing.assert_array_equal(handle.values("chr2", 400 - half, 400 + half, numpy=True), scores[0])
             # Centres 500 and 530 share their border at 515.
             np.testing.assert_array_equal(handle.values("chr1", 500 - half, 515, numpy=True), scores[1][: 15 + half])
@@ -180,6 +199,7 @@ CONTRIBUTIONS = {
     "a part past the total": ([*REGIONS, "--part", "4/3"], "the part '4/3'"),
     "bigwigs of a part": ([*REGIONS, "--part", "1/2", "--bigwigs"], "--bigwigs with --part 1/2"),
     "bigwigs of sequences": (["--sequences", "s.fa", "--bigwigs"], "--bigwigs with --sequences"),
+    "a fold of sequences": (["--sequences", "s.fa", "--fold", "fold.json"], "--fold with --sequences"),
     "only an edge": (["--regions", "edge.bed", "--genome", "genome.fa"], "no region is left"),
     "a short sequence": (["--sequences", "short.fa"], "the sequence 'short' has 4 bases"),
     "an absent model": ([*REGIONS, "--model", "absent.safetensors"], "absent.safetensors: no such file"),

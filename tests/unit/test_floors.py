@@ -45,7 +45,7 @@ FLOORS = {
         "contribution_file",
     ],
     4: [
-        *("evaluation", "sample_comparison", "tracks", "recovery", "views"),
+        *("evaluation", "bias_choice", "sample_comparison", "tracks", "recovery", "views"),
         *("footprints", "footprint_record", "footprint_file", "footprint_average"),
         *("mutagenesis", "mutagenesis_file"),
         *("contributions", "motif_discovery", "motif_matches", "motif_instances", "motif_record"),

@@ -114,5 +114,6 @@ def test_the_record_is_plain_json(tmp_path):
     first, second = record["patterns"]
     assert (first["label"], first["match_1"], first["instances"]) == ("AP-1", "AP-1", 9)
     assert (second["match_1"], second["p_1"], second["instances"]) == ("", None, 0)
+    assert (first["kind"], second["kind"], record["split"]) == ("factor", None, None)
     assert np.array(first["frequencies"]).shape == np.array(first["contributions"]).shape == (7, 4)
     assert (record["stage"], record["head"], record["view"], record["window"]) == ("motifs", "counts", "corrected", 100)

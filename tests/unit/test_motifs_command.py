@@ -51,6 +51,7 @@ def test_motifs_are_found_named_and_placed(tmp_path, database, discovered):
     record = json.loads((folder / "motifs.json").read_text())
     assert [item["label"] for item in record["patterns"]] == table["label"].tolist()
     assert (record["head"], record["view"], record["database"]) == ("counts", "corrected", 62)
+    assert [item["kind"] for item in record["patterns"]] == ["factor", "factor"]
     assert record["messages"] == []
     assert [item["verdict"] for item in record["verdicts"]] == ["good"]
     motifs = read_motif_file(folder / "motifs.meme")
@@ -77,12 +78,12 @@ def test_motifs_are_found_named_and_placed(tmp_path, database, discovered):
 def test_sequences_have_no_places_and_the_built_in_table_names_motifs(tmp_path, discovered):
     made = discovered.made
     names = {"name": np.array([f"s{i}" for i in range(len(made.codes))], dtype=object)}
-    write_simulated(tmp_path / "profile.h5", made, names, head="profile", view="bias")
+    write_simulated(tmp_path / "profile.h5", made, names, head="profile", view="bias", split="valid")
     folder = find(tmp_path / "profile.h5", tmp_path / "out")
     assert sorted(path.name for path in folder.iterdir()) == ["modisco.h5", "motifs.json", "motifs.meme", "motifs.tsv"]
     record = json.loads((folder / "motifs.json").read_text())
     assert record["database"] == len(built_in_motifs())
-    assert (record["head"], record["view"]) == ("profile", "bias")
+    assert (record["head"], record["view"], record["split"]) == ("profile", "bias", "valid")
     assert any("CTCF" in item["label"] for item in record["patterns"])
     # What the bias model should not have learned.
     assert [item["verdict"] for item in record["verdicts"]] == ["fail"]

@@ -61,6 +61,15 @@ WRONG_CONFIGS = [
         ["bias_threshold_factor", "'low'", "auto or a number, above 0"],
         id="factor",
     ),
+    pytest.param({"training": {"bias_threshold_factor": []}}, ["bias_threshold_factor", "not empty"], id="no factors"),
+    pytest.param(
+        {"training": {"bias_threshold_factor": [0.5, 0.50]}}, ["bias_threshold_factor", "none twice"], id="factor twice"
+    ),
+    pytest.param(
+        {"training": {"bias_threshold_factor": [0.5, "auto"]}},
+        ["bias_threshold_factor", "each a number, above 0"],
+        id="auto among factors",
+    ),
     pytest.param({"peaks": {"p_value": 0}}, ["peaks.p_value", "above 0"], id="p-value of zero"),
     pytest.param({"peaks": {"reproducible": "yes"}}, ["peaks.reproducible", "replicates"], id="reproducible"),
     pytest.param({"nonpeaks": {"stride": 0}}, ["nonpeaks.stride", "not below 1"], id="stride of zero"),
@@ -267,11 +276,18 @@ def test_configuration_is_not_changed(project: Project) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "assay", "factor"), [("auto", "ATAC", 0.5), ("auto", "DNASE", 0.8), (1, "ATAC", 1.0)]
+    ("given", "assay", "factor"),
+    [("auto", "ATAC", 0.5), ("auto", "DNASE", 0.8), (1, "ATAC", 1.0), ([0.3], "DNASE", 0.3), ([0.3, 1], "DNASE", 0.8)],
 )
 def test_threshold_factor(project: Project, given: object, assay: str, factor: float) -> None:
     config = resolve(project, training={"bias_threshold_factor": given})
     assert settings.threshold_factor(config, assay) == factor
+
+
+@pytest.mark.parametrize(("given", "factors"), [("auto", []), (0.5, []), ([0.5], []), ([1, 0.3], [0.3, 1.0])])
+def test_candidate_factors(project: Project, given: object, factors: list[float]) -> None:
+    config = resolve(project, training={"bias_threshold_factor": given})
+    assert settings.candidate_factors(config) == factors
 
 
 def test_demo_data_need_not_exist(project: Project) -> None:

@@ -122,6 +122,100 @@ def test_given_bias_model_is_not_trained(project: Project) -> None:
     ]
 
 
+SWEEP = {
+    "select_bias": 0,
+    "train_bias": 0,
+    **dict.fromkeys(("select_candidate", "train_candidate", "predict_candidate", "evaluate_candidate"), 1),
+    "candidate_contributions": 1,
+    "candidate_motifs": 2,
+}
+
+
+def swept(*, factors: int, folds: int) -> dict[str, int]:
+    """Changes to the jobs of one sample where so many factors are tried."""
+    jobs = {name: n * factors * folds for name, n in SWEEP.items()}
+    return {**jobs, "choose_bias": 1, "chosen_bias": folds}
+
+
+def test_factors_are_tried_and_one_is_chosen(project: Project) -> None:
+    project.config |= {
+        "folds": {"n": 3, "run": [0, 2]},
+        "training": {"bias_threshold_factor": [1, 0.5, 0.8], "bias_motif_regions": 70},
+        "contributions": {"parts": 3, "views": []},
+    }
+    done = project.snakemake("--dry-run")
+    text = done.stdout + done.stderr
+    unexplained = dict.fromkeys(("contribution_parts", "contributions", "average_contributions", "motifs"), 0)
+    assert job_counts(text) == expected(folds=2, **swept(factors=3, folds=2), **unexplained)
+    here = "results/A/fold_2/bias_sweep/0.8"
+    (select,) = (line for line in commands_of(text, "select") if here in line)
+    assert "select bias " in select
+    assert "--threshold-factor 0.8 " in select
+    (train,) = (line for line in commands_of(text, "train") if here in line)
+    assert f"--nonpeaks {here}/regions/bias_nonpeaks.narrowPeak" in train
+    assert f"--selection {here}/regions/bias_selection.json" in train
+    (predict,) = (line for line in commands_of(text, "predict") if here in line)
+    # The regions of all candidates, whatever each was trained on, and the fold's validation chromosomes alone.
+    assert (
+        "--regions results/A/peaks/peaks.narrowPeak --nonpeaks results/A/fold_2/regions/nonpeaks.narrowPeak " in predict
+    )
+    assert "--fold results/folds/fold_2.json --split valid " in predict
+    (evaluate,) = (line for line in commands_of(text, "evaluate") if here in line)
+    assert f"--predictions {here}/predictions/bias.h5 " in evaluate
+    assert "--model-kind bias " in evaluate
+    (explain,) = (line for line in commands_of(text, "contributions") if here in line)
+    assert f"--model {here}/models/bias.safetensors --view bias " in explain
+    assert "--max-regions 70 " in explain
+    assert "--fold results/folds/fold_2.json --split valid --part 1/1 " in explain
+    assert sum(here in line for line in commands_of(text, "motifs")) == 2
+    (choose,) = commands_of(text, "choose-bias")
+    words = [line.split() for line in choose.split(" --output ")[0].split("--candidate ")[1:]]
+    assert words == [
+        [factor, fold, *(f"results/A/fold_{fold}/bias_sweep/{factor}/{file}" for file in files)]
+        for factor in ("0.5", "0.8", "1.0")
+        for fold in ("0", "2")
+        for files in [("evaluation/bias_metrics.json", "motifs/counts/motifs.json", "motifs/profile/motifs.json")]
+    ]
+    assert {
+        f"results/A/fold_2/{name}" for name in ("models/bias.safetensors", "regions/bias_peaks.narrowPeak")
+    } <= made(text)
+
+
+def test_the_chosen_model_alone_meets_the_test_chromosomes(project: Project) -> None:
+    project.config["training"] = {"bias_threshold_factor": [0.5, 0.8]}
+    text = project.snakemake("bias", "--dry-run").stdout
+    tested = [line for line in commands_of(text, "predict") if "--split test" in line]
+    assert [re.findall(r"--model (\S+)", line) for line in tested] == [["results/A/fold_0/models/bias.safetensors"]]
+
+
+def test_one_factor_in_a_list_is_that_factor(project: Project) -> None:
+    project.config["training"] = {"bias_threshold_factor": [0.7]}
+    done = project.snakemake("--dry-run")
+    assert job_counts(done.stdout) == expected()
+    (select,) = (line for line in commands_of(done.stdout, "select") if "select bias" in line)
+    assert "--threshold-factor 0.7 " in select
+
+
+def test_a_given_bias_model_skips_the_choice(project: Project) -> None:
+    project.rows = [
+        {**project.rows[0], "bias_model": "{data}/models/fold_{fold}.safetensors"},
+        {**project.rows[0], "sample": "B"},
+    ]
+    project.config["training"] = {"bias_threshold_factor": [0.3, 0.8]}
+    done = project.snakemake("--dry-run")
+    jobs = {**swept(factors=2, folds=1), "select_bias": 1}
+    assert job_counts(done.stdout) == expected(samples=2, official_weights=7, **jobs)
+    (select,) = (line for line in commands_of(done.stdout, "select") if "select bias" in line and "results/A/" in line)
+    assert "--threshold-factor 0.5 " in select
+    (choose,) = commands_of(done.stdout, "choose-bias")
+    assert "--output results/B/bias_choice/choice.json " in choose
+
+
+def test_nothing_is_trained_for_the_first_report(project: Project) -> None:
+    project.config["training"] = {"bias_threshold_factor": [0.3, 0.8]}
+    assert "train_candidate" not in project.plan("qc")
+
+
 def test_official_files_are_a_choice_and_a_given_bias_model_may_be_one(project: Project) -> None:
     project.rows = [{**project.rows[0], "bias_model": "{data}/models/bias_{fold}.h5"}]
     (project.folder / "data/models/bias_0.h5").touch()
@@ -380,7 +474,7 @@ def leaf_parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentP
 
 
 def test_command_line_accepts_every_command(project: Project) -> None:
-    """With all that is optional: given peaks and folds, blacklist, motifs, truth, replicates, listed chromosomes."""
+    """With all that is optional: given peaks and folds, blacklist, motifs, truth, replicates, chromosomes, factors."""
     project.config |= {
         "genome": {"fasta": "{data}/genome.fa", "blacklist": "{data}/blacklist.bed", "chromosomes": ["chr1", "chr2"]},
         "folds": {"n": 2, "run": [0, 1], "files": ["{data}/fold_a.json", "{data}/fold_b.json"]},
@@ -391,6 +485,7 @@ def test_command_line_accepts_every_command(project: Project) -> None:
         "peaks": {"reproducible": "replicates"},
         "reads": {"exclude_flags": []},
         "truth": "{data}/truth.json",
+        "training": {"bias_threshold_factor": [0.5, 0.8]},
         "variants": {"file": "{data}/v.vcf"},
     }
     project.rows = [

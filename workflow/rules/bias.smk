@@ -17,6 +17,8 @@ rule select_bias:
         "<logs>/select_bias/{sample}.fold_{fold}.log",
     benchmark:
         "<benchmarks>/select_bias/{sample}.fold_{fold}.tsv"
+    wildcard_constraints:
+        sample=one_of(name for name in SAMPLES if name not in SWEPT),
     group:
         "regions"
     conda:
@@ -54,6 +56,8 @@ rule train_bias:
         "<logs>/train_bias/{sample}.fold_{fold}.log",
     benchmark:
         "<benchmarks>/train_bias/{sample}.fold_{fold}.tsv"
+    wildcard_constraints:
+        sample=one_of(name for name in SAMPLES if name not in SWEPT),
     conda:
         "../../envs/torch.yaml"
     threads: 8

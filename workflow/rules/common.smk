@@ -5,6 +5,7 @@ import re
 import shlex
 import sys
 from importlib.util import find_spec
+from itertools import product
 from pathlib import Path
 
 ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
@@ -28,12 +29,21 @@ GENOME, PEAKS, NONPEAKS = CONFIG["genome"], CONFIG["peaks"], CONFIG["nonpeaks"]
 MODEL, TRAINING = CONFIG["model"], CONFIG["training"]
 CONTRIBUTIONS, MOTIFS = CONFIG["contributions"], CONFIG["motifs"]
 VARIANTS = CONFIG["variants"]
+# Factors to choose among, and the samples for which one is chosen.
+FACTORS = settings.candidate_factors(CONFIG)
+SWEPT = [name for name, sample in SAMPLES.items() if FACTORS and not sample.bias_model]
 # The device is among resources, not params: models that are trained stay as they are where a run moves to a GPU.
 GPU = 0 if CONFIG["device"] == "cpu" else 1
 
 # What contributions are to, and of which parts of a model.
 HEADS = ["counts", "profile"]
 VIEWS = CONTRIBUTIONS["views"]
+
+# What there is of a sample's bias model.
+BIAS_FILES = [
+    *("regions/bias_peaks.narrowPeak", "regions/bias_nonpeaks.narrowPeak", "regions/bias_selection.json"),
+    *("models/bias.safetensors", "models/bias.history.tsv", "models/bias.json"),
+]
 
 # Models under the names of the official program's files, and under ours.
 OFFICIAL_WEIGHTS = {
@@ -70,6 +80,7 @@ pathvars:
 wildcard_constraints:
     sample=one_of(SAMPLES),
     fold=one_of(map(str, range(CONFIG["folds"]["n"]))),
+    factor=one_of(map(str, FACTORS)),
     model="bias|chrombpnet",
     combine="crossfit|mean",
     view="corrected|bias",
@@ -92,6 +103,16 @@ def bias_model_of(wildcards):
     """The bias model of a sample and fold: the sheet's, or the one trained here."""
     return SAMPLES[wildcards.sample].bias_model_for(wildcards.fold) or (
         f"{CONFIG['results']}/{wildcards.sample}/fold_{wildcards.fold}/models/bias.safetensors"
+    )
+
+
+def candidate_files(file):
+    """One file of each candidate's bias model, by factor and then by fold."""
+    return collect(
+        "<results>/{{sample}}/fold_{fold}/bias_sweep/{factor}/{file}",
+        factor=FACTORS,
+        fold=FOLDS,
+        file=file,
     )
 
 
@@ -171,7 +192,13 @@ def qc_files():
             "<results>/{sample}/fold_{fold}/regions/{stage}.json",
             sample=SAMPLES,
             fold=FOLDS,
-            stage=["nonpeaks", "bias_selection", "chrombpnet_selection"],
+            stage=["nonpeaks", "chrombpnet_selection"],
+        ),
+        # Where a factor is chosen, which takes training, the selection is known after that.
+        *collect(
+            "<results>/{sample}/fold_{fold}/regions/bias_selection.json",
+            sample=[name for name in SAMPLES if name not in SWEPT],
+            fold=FOLDS,
         ),
     ]
 
@@ -199,6 +226,7 @@ def model_files():
             fold=FOLDS,
             file=["models/bias.json", "models/bias.history.tsv"],
         ),
+        *collect("<results>/{sample}/bias_choice/choice.json", sample=SWEPT),
     ]
 
 

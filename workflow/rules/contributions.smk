@@ -24,13 +24,16 @@ rule contribution_parts:
         gpu=GPU,
         device=CONFIG["device"],
     params:
-        **{key: CONTRIBUTIONS[key] for key in ("regions", "references", "parts")},
+        **{key: CONTRIBUTIONS[key] for key in ("regions", "references")},
+        view=lambda wildcards: wildcards.view,
+        part=lambda wildcards: f"{wildcards.part}/{CONTRIBUTIONS['parts']}",
+        split="",
         seed=CONFIG["seed"],
         folder=subpath(output.counts, parent=True),
     shell:
-        "python -m bpflow contributions --model {input.model} --view {wildcards.view} --genome {input.genome}"
-        " --regions {input.peaks} --max-regions {params.regions} --references {params.references}"
-        " --part {wildcards.part}/{params.parts} --seed {params.seed} --device {resources.device} --threads {threads}"
+        "python -m bpflow contributions --model {input.model} --view {params.view} --genome {input.genome}"
+        " --regions {input.peaks} --max-regions {params.regions} --references {params.references} {params.split}"
+        " --part {params.part} --seed {params.seed} --device {resources.device} --threads {threads}"
         " --output-dir {params.folder} > {log} 2>&1"
 
 

@@ -29,9 +29,10 @@ rule predict:
         device=CONFIG["device"],
     params:
         **inference_params(),
+        split="test",
     shell:
         "python -m bpflow predict --model {input.model:q} --genome {input.genome}"
-        " --regions {input.peaks} --nonpeaks {input.nonpeaks} --fold {input.fold} --split test"
+        " --regions {input.peaks} --nonpeaks {input.nonpeaks} --fold {input.fold} --split {params.split}"
         " --batch-size {params.batch_size} --device {resources.device} --precision {params.precision} --threads {threads}"
         " --output {output.predictions} > {log} 2>&1"
 

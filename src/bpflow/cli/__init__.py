@@ -24,6 +24,7 @@ COMMANDS = {
     "nonpeaks": "GC-matched background regions within a fold's splits",
     "select": "choose the regions that a model trains on",
     "train": "train a bias model or a ChromBPNet",
+    "choose-bias": "choose the bias threshold factor among candidates",
     "scale-bias": "scale a bias model's counts to a sample's background",
     "predict": "predict profiles and counts of regions or sequences",
     "evaluate": "compare predictions with the observed signal",

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from bpflow.cli.model_inputs import add_inputs, check_inputs, read_region_inputs
+from bpflow.cli.model_inputs import add_inputs, add_split, check_inputs, read_region_inputs, split_chromosomes
 from bpflow.cli.model_options import add_device, resolve_computing
 from bpflow.cli.options import add_seed, positive_int
 from bpflow.errors import InputError
@@ -41,6 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="the part of a ChromBPNet to explain; other models are explained whole",
     )
     add_inputs(parser)
+    add_split(parser)
     parser.add_argument(
         "--max-regions", type=positive_int, default=30_000, help="at most so many regions or sequences, drawn at random"
     )
@@ -68,7 +69,7 @@ def run(args: argparse.Namespace) -> None:
     from bpflow.parts import Part
 
     part = Part.parse(args.part)
-    check_inputs(args, only_with_regions=("bigwigs",))
+    check_inputs(args, only_with_regions=("bigwigs", "fold"))
     if args.bigwigs and part.total > 1:
         raise InputError(
             f"--bigwigs with --part {part}",
@@ -96,6 +97,7 @@ def run(args: argparse.Namespace) -> None:
         "sequences": whole,
         "seed": args.seed,
         "part": str(part),
+        **({"split": args.split} if args.fold else {}),
     }
     batches = zip(inputs.batches, (seeds[first : first + BATCH] for first in range(0, len(seeds), BATCH)), strict=True)
     heads = list(dict.fromkeys(args.heads))
@@ -131,7 +133,8 @@ def _drawn(args: argparse.Namespace, n: int) -> np.ndarray:
 def _regions(args: argparse.Namespace, part: Part, length: int) -> tuple[int, Inputs]:
     from bpflow.genome import Genome
 
-    inputs = read_region_inputs(args.regions, Genome.open(args.genome), length)
+    genome = Genome.open(args.genome)
+    inputs = read_region_inputs(args.regions, genome, length, chromosomes=split_chromosomes(args, genome))
     chosen = _drawn(args, len(inputs.frame))
     whole, chosen = len(chosen), chosen[part.rows(len(chosen))]
     starts = inputs.places[chosen] - length // 2

@@ -14,7 +14,15 @@ if TYPE_CHECKING:
 
     from bpflow.genome import Genome
 
-__all__ = ["RegionInputs", "add_inputs", "add_models", "check_inputs", "read_region_inputs"]
+__all__ = [
+    "RegionInputs",
+    "add_inputs",
+    "add_models",
+    "add_split",
+    "check_inputs",
+    "read_region_inputs",
+    "split_chromosomes",
+]
 
 
 class RegionInputs(NamedTuple):
@@ -69,6 +77,19 @@ def add_inputs(parser: argparse.ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--regions", metavar="BED", help="regions (narrowPeak, or BED: their middle); marked as peaks")
     what.add_argument("--sequences", metavar="FASTA", help="sequences of exactly the models' input length")
+
+
+def add_split(parser: argparse.ArgumentParser) -> None:
+    """Add ``--fold`` and ``--split``."""
+    parser.add_argument("--fold", metavar="JSON", help="with --regions: keep only one split of this fold")
+    parser.add_argument("--split", choices=("train", "valid", "test"), default="test", help="the split of --fold")
+
+
+def split_chromosomes(args: argparse.Namespace, genome: Genome) -> tuple[str, ...]:
+    """Chromosomes of the split that is asked for; none without a fold, which stands for all."""
+    from bpflow.folds import read_fold
+
+    return tuple(read_fold(args.fold, genome).split(args.split)) if args.fold else ()
 
 
 def check_inputs(args: argparse.Namespace, *, only_with_regions: Sequence[str] = ()) -> None:

@@ -60,6 +60,7 @@ def run(args: argparse.Namespace) -> None:
     database = read_motif_file(args.database) if args.database else built_in_motifs()
     with open_contributions(args.contributions) as handle:
         head, view = (str(handle.attrs.get(name, "unknown")) for name in ("head", "view"))
+        split = handle.attrs.get("split")
         on_genome = "coords/coords_center" in handle
         measured = "convergence/difference" in handle and len(handle["convergence/difference"])
         effect = float(np.median(handle["convergence/difference"])) if measured else float("nan")
@@ -95,6 +96,7 @@ def run(args: argparse.Namespace) -> None:
         table,
         head=head,
         view=view,
+        split=None if split is None else str(split),
         regions=len(one_hot),
         window=args.window,
         database=len(database),

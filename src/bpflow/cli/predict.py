@@ -7,7 +7,14 @@ import logging
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from bpflow.cli.model_inputs import add_inputs, add_models, check_inputs, read_region_inputs
+from bpflow.cli.model_inputs import (
+    add_inputs,
+    add_models,
+    add_split,
+    check_inputs,
+    read_region_inputs,
+    split_chromosomes,
+)
 from bpflow.cli.model_options import Computing, add_computing, resolve_computing
 from bpflow.errors import InputError
 
@@ -28,8 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_models(parser)
     add_inputs(parser)
     parser.add_argument("--nonpeaks", metavar="BED", help="with --regions: more regions, marked as non-peaks")
-    parser.add_argument("--fold", metavar="JSON", help="with --regions: keep only one split of this fold")
-    parser.add_argument("--split", choices=("train", "valid", "test"), default="test", help="the split of --fold")
+    add_split(parser)
     parser.add_argument("--output", required=True, metavar="H5", help="predictions to write")
     parser.add_argument(
         "--bigwig",
@@ -73,7 +79,6 @@ def run(args: argparse.Namespace) -> None:
 def _predict_regions(
     args: argparse.Namespace, ensemble: Ensemble, computing: Computing, attributes: dict[str, Any]
 ) -> None:
-    from bpflow.folds import read_fold
     from bpflow.genome import Genome
     from bpflow.predicted_tracks import write_predicted_track
     from bpflow.prediction_file import write_predictions
@@ -82,13 +87,15 @@ def _predict_regions(
     from bpflow.signal import SignalTrack
 
     genome = Genome.open(args.genome)
-    chromosomes: tuple[str, ...] = ()
     if args.fold:
-        chromosomes = tuple(read_fold(args.fold, genome).split(args.split))
         attributes["split"] = args.split
     length = ensemble.output_length
     regions = read_region_inputs(
-        args.regions, genome, ensemble.input_length, nonpeaks=args.nonpeaks, chromosomes=chromosomes
+        args.regions,
+        genome,
+        ensemble.input_length,
+        nonpeaks=args.nonpeaks,
+        chromosomes=split_chromosomes(args, genome),
     )
     observed = None
     if args.signal:

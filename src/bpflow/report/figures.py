@@ -21,6 +21,7 @@ __all__ = [
     "agreement",
     "chromosome_counts",
     "counts_scatter",
+    "factor_sweep",
     "footprint",
     "gc_content",
     "motif_effects",
@@ -347,3 +348,60 @@ def motif_effects(motifs: Sequence[Mapping[str, Any]]) -> go.Figure:
     ends = [low - room, high + room]
     traces.insert(0, go.Scatter(x=ends, y=ends, mode="lines", line=_line("observed", dash="dash"), hoverinfo="skip"))
     return _figure(traces, x="planted log2 fold change", y="predicted log2 fold change", height=360)
+
+
+def factor_sweep(
+    folds: Mapping[float, Sequence[float | None]], chosen: float, *, role: str, y: str, limits: Sequence[float] = ()
+) -> go.Figure:
+    """One number of each bias threshold factor: a point a fold, a line through the means, and the chosen factor's mean.
+
+    Parameters
+    ----------
+    folds
+        By factor, in the order of the axis, the numbers of its folds; None or NaN where there is none.
+    chosen
+        The factor that is marked.
+    role, y
+        Colour and axis title of the number.
+    limits
+        Where horizontal lines are drawn.
+    """
+    values = {f"{factor:.10g}": np.asarray(numbers, dtype=np.float64) for factor, numbers in folds.items()}
+    names = list(values)
+    means = np.asarray([numbers.mean() for numbers in values.values()])
+    marked = names.index(f"{chosen:.10g}")
+    traces = [
+        go.Scatter(
+            x=[name for name, numbers in values.items() for _ in numbers],
+            y=np.concatenate(list(values.values())),
+            mode="markers",
+            marker={"size": 7, "opacity": 0.6, "symbol": "circle-open", "color": ROLES[role].light},
+            hovertemplate="factor %{x}, one fold: %{y:.4g}<extra></extra>",
+        ),
+        go.Scatter(
+            x=names,
+            y=means,
+            mode="lines+markers",
+            line=_line(role),
+            marker={"size": 7, "color": ROLES[role].light},
+            hovertemplate="factor %{x}, mean: %{y:.4g}<extra></extra>",
+        ),
+        go.Scatter(
+            x=[names[marked]],
+            y=[means[marked]],
+            mode="markers",
+            marker={"size": 13, "symbol": "diamond", "color": ROLES["mark"].light},
+            hovertemplate="factor %{x}, chosen: %{y:.4g}<extra></extra>",
+        ),
+    ]
+    line = {"color": ROLES["observed"].light, "width": 1, "dash": "dash"}
+    marks = [
+        {"type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": limit, "y1": limit, "line": line} for limit in limits
+    ]
+    return _figure(
+        traces,
+        x="bias threshold factor",
+        y=y,
+        x_axis={"type": "category", "categoryorder": "array", "categoryarray": names},
+        shapes=marks,
+    )

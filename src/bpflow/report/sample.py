@@ -15,6 +15,7 @@ from bpflow.report.metrics import metrics_section
 from bpflow.report.motifs import motif_section
 from bpflow.report.run import FoldResult, Record, Run, Sample
 from bpflow.report.summary import worst
+from bpflow.report.sweep import sweep_section
 from bpflow.report.variants import variant_section
 
 __all__ = ["genome_section", "sample_section"]
@@ -108,6 +109,8 @@ def sample_section(run: Run, sample: Sample, index: int, limits: Limits) -> Sect
     if selection:
         section.children.append(Section(f"{here}-selection", "Selection", selection))
     if run.reaches("bias"):
+        if sample.bias_choice:
+            section.children.append(sweep_section(sample.bias_choice, here))
         section.children.append(metrics_section(sample.folds, here))
         for position, fold in enumerate(sample.folds):
             checks = [check for check in mine if check.fold == fold.number]

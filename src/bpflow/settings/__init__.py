@@ -4,7 +4,7 @@ Read by Snakemake's own Python while it parses the workflow, so only the standar
 (which Snakemake itself needs) are imported here.
 """
 
-from bpflow.settings.config import PRESETS, resolve_config, threshold_factor
+from bpflow.settings.config import PRESETS, candidate_factors, resolve_config, threshold_factor
 from bpflow.settings.paths import made_by_demo
 from bpflow.settings.resolved import write_resolved
 from bpflow.settings.schema import load_schema, schema_keys
@@ -13,6 +13,7 @@ from bpflow.settings.sheet import Sample, read_samples
 __all__ = [
     "PRESETS",
     "Sample",
+    "candidate_factors",
     "load_schema",
     "made_by_demo",
     "read_samples",

@@ -14,7 +14,7 @@ from bpflow.errors import InputError
 from bpflow.settings.paths import existing_path, made_by_demo
 from bpflow.settings.schema import check_schema
 
-__all__ = ["PRESETS", "SHIFT", "resolve_config", "threshold_factor"]
+__all__ = ["PRESETS", "SHIFT", "candidate_factors", "resolve_config", "threshold_factor"]
 
 #: What the nulls of ``model`` and ``training.jitter`` stand for: filters and dilated layers of each tower.
 PRESETS: dict[str, dict[str, Any]] = {
@@ -87,9 +87,20 @@ def resolve_config(
 
 
 def threshold_factor(config: Mapping[str, Any], assay: str) -> float:
-    """The bias threshold factor of an assay: ATAC 0.5 and DNASE 0.8 where the configuration says ``auto``."""
+    """The bias threshold factor of an assay: ATAC 0.5 and DNASE 0.8 where the configuration says ``auto``.
+
+    So they are where it lists candidates, for samples that bring a bias model and try none.
+    """
     given = config["training"]["bias_threshold_factor"]
-    return THRESHOLD_FACTORS[assay] if given == "auto" else float(given)
+    if given == "auto" or candidate_factors(config):
+        return THRESHOLD_FACTORS[assay]
+    return float(given[0] if isinstance(given, list) else given)
+
+
+def candidate_factors(config: Mapping[str, Any]) -> list[float]:
+    """Bias threshold factors to choose among, in rising order: a list of several, else none."""
+    given = config["training"]["bias_threshold_factor"]
+    return sorted(map(float, given)) if isinstance(given, list) and len(given) > 1 else []
 
 
 def _with_defaults(section: dict[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,169 @@
+# Where several threshold factors are candidates: a bias model of each, judged on validation chromosomes, and the choice.
+
+
+use rule select_bias as select_candidate with:
+    output:
+        peaks="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/regions/bias_peaks.narrowPeak",
+        nonpeaks="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/regions/bias_nonpeaks.narrowPeak",
+        qc="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/regions/bias_selection.json",
+    log:
+        "<logs>/select_candidate/{sample}.{factor}.fold_{fold}.log",
+    benchmark:
+        "<benchmarks>/select_candidate/{sample}.{factor}.fold_{fold}.tsv"
+    wildcard_constraints:
+        sample=one_of(SWEPT),
+    params:
+        factor=lambda wildcards: wildcards.factor,
+
+
+use rule train_bias as train_candidate with:
+    input:
+        signal=signal_of,
+        genome="<results>/genome/genome.json",
+        sequence="<results>/genome/genome.seq",
+        nonpeaks="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/regions/bias_nonpeaks.narrowPeak",
+        selection="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/regions/bias_selection.json",
+        fold="<results>/folds/fold_{fold}.json",
+    output:
+        model="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/models/bias.safetensors",
+        history="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/models/bias.history.tsv",
+        qc="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/models/bias.json",
+    log:
+        "<logs>/train_candidate/{sample}.{factor}.fold_{fold}.log",
+    benchmark:
+        "<benchmarks>/train_candidate/{sample}.{factor}.fold_{fold}.tsv"
+    wildcard_constraints:
+        sample=one_of(SWEPT),
+
+
+# All candidates on the same regions: the non-peaks that each is trained on are fewer, the lower its factor.
+use rule predict as predict_candidate with:
+    input:
+        model="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/models/{model}.safetensors",
+        genome="<results>/genome/genome.json",
+        sequence="<results>/genome/genome.seq",
+        peaks="<results>/{sample}/peaks/peaks.narrowPeak",
+        nonpeaks="<results>/{sample}/fold_{fold}/regions/nonpeaks.narrowPeak",
+        fold="<results>/folds/fold_{fold}.json",
+    output:
+        predictions=temp("<results>/{sample}/fold_{fold}/bias_sweep/{factor}/predictions/{model}.h5"),
+    log:
+        "<logs>/predict_candidate_{model}/{sample}.{factor}.fold_{fold}.log",
+    benchmark:
+        "<benchmarks>/predict_candidate_{model}/{sample}.{factor}.fold_{fold}.tsv"
+    params:
+        split="valid",
+
+
+use rule evaluate as evaluate_candidate with:
+    input:
+        predictions="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/predictions/{model}.h5",
+        signal=signal_of,
+        genome="<results>/genome/genome.json",
+        sequence="<results>/genome/genome.seq",
+    output:
+        metrics="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/evaluation/{model}_metrics.json",
+        regions="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/evaluation/{model}_regions.tsv.gz",
+    log:
+        "<logs>/evaluate_candidate_{model}/{sample}.{factor}.fold_{fold}.log",
+    benchmark:
+        "<benchmarks>/evaluate_candidate_{model}/{sample}.{factor}.fold_{fold}.tsv"
+
+
+use rule contribution_parts as candidate_contributions with:
+    input:
+        model="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/models/bias.safetensors",
+        genome="<results>/genome/genome.json",
+        sequence="<results>/genome/genome.seq",
+        peaks="<results>/{sample}/peaks/peaks.narrowPeak",
+        fold="<results>/folds/fold_{fold}.json",
+    output:
+        counts=temp("<results>/{sample}/fold_{fold}/bias_sweep/{factor}/contributions/counts.h5"),
+        profile=temp("<results>/{sample}/fold_{fold}/bias_sweep/{factor}/contributions/profile.h5"),
+        qc="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/contributions/contributions.json",
+    log:
+        "<logs>/candidate_contributions/{sample}.{factor}.fold_{fold}.log",
+    benchmark:
+        "<benchmarks>/candidate_contributions/{sample}.{factor}.fold_{fold}.tsv"
+    params:
+        regions=TRAINING["bias_motif_regions"],
+        view="bias",
+        part="1/1",
+        split=lambda wildcards, input: f"--fold {input.fold} --split valid",
+
+
+use rule motifs as candidate_motifs with:
+    input:
+        contributions="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/contributions/{head}.h5",
+        database=MOTIFS["database"] or [],
+    output:
+        modisco="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/motifs/{head}/modisco.h5",
+        table="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/motifs/{head}/motifs.tsv",
+        meme="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/motifs/{head}/motifs.meme",
+        instances="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/motifs/{head}/instances.bed.gz",
+        qc="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/motifs/{head}/motifs.json",
+    log:
+        "<logs>/candidate_motifs/{sample}.{factor}.{head}.fold_{fold}.log",
+    benchmark:
+        "<benchmarks>/candidate_motifs/{sample}.{factor}.{head}.fold_{fold}.tsv"
+
+
+rule choose_bias:
+    input:
+        metrics=candidate_files("evaluation/bias_metrics.json"),
+        counts=candidate_files("motifs/counts/motifs.json"),
+        profile=candidate_files("motifs/profile/motifs.json"),
+    output:
+        choice="<results>/{sample}/bias_choice/choice.json",
+    log:
+        "<logs>/choose_bias/{sample}.log",
+    benchmark:
+        "<benchmarks>/choose_bias/{sample}.tsv"
+    wildcard_constraints:
+        sample=one_of(SWEPT),
+    conda:
+        "../../envs/genomics.yaml"
+    threads: 1
+    resources:
+        mem_mb=scaled(1000),
+        runtime=scaled(10),
+    params:
+        candidates=lambda wildcards, input: [
+            f"--candidate {factor} {fold} {metrics} {counts} {profile}"
+            for (factor, fold), metrics, counts, profile in zip(
+                product(FACTORS, FOLDS),
+                input.metrics,
+                input.counts,
+                input.profile,
+                strict=True,
+            )
+        ],
+    shell:
+        "python -m bpflow choose-bias {params.candidates} --output {output.choice} > {log} 2>&1"
+
+
+# From here on it is the sample's bias model, like one of a single factor.
+rule chosen_bias:
+    input:
+        choice="<results>/{sample}/bias_choice/choice.json",
+        candidates=collect(
+            "<results>/{{sample}}/fold_{{fold}}/bias_sweep/{factor}/{file}",
+            factor=FACTORS,
+            file=BIAS_FILES,
+        ),
+    output:
+        collect("<results>/{{sample}}/fold_{{fold}}/{file}", file=BIAS_FILES),
+    log:
+        "<logs>/chosen_bias/{sample}.fold_{fold}.log",
+    wildcard_constraints:
+        sample=one_of(SWEPT),
+    localrule: True
+    conda:
+        "../../envs/genomics.yaml"
+    params:
+        files=BIAS_FILES,
+        folder=lambda wildcards, output: Path(output[0]).parents[1],
+    shell:
+        "factor=$(python -c 'import json, sys; print(json.load(open(sys.argv[1]))[\"chosen\"])' {input.choice} 2> {log});"
+        " for file in {params.files}; do"
+        ' cp -- {params.folder}/bias_sweep/"$factor"/"$file" {params.folder}/"$file" >> {log} 2>&1; done'
