@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
+import made_up_run
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -43,3 +44,15 @@ def load_script() -> Callable[[str], ModuleType]:
         return module
 
     return load
+
+
+@pytest.fixture(scope="session")
+def build_tree() -> Callable[..., made_up_run.Tree]:
+    """Builder of made-up results trees in any folder, for fixtures that outlive a test."""
+    return made_up_run.build
+
+
+@pytest.fixture
+def make_tree(tmp_path: Path) -> Callable[..., made_up_run.Tree]:
+    """Build a made-up results tree in this test's own folder."""
+    return lambda **options: made_up_run.build(tmp_path / "results", **options)

@@ -43,7 +43,15 @@ def information(frequencies: Sequence[Sequence[float]], background: Sequence[flo
 
 
 def logo_svg(
-    heights: np.ndarray, *, start: int, identity: str, x: str, y: str, title: str, mark: bool = True
+    heights: np.ndarray,
+    *,
+    start: int,
+    identity: str,
+    x: str,
+    y: str,
+    title: str,
+    mark: bool = True,
+    inches: tuple[float, float] = (5.4, 1.8),
 ) -> Markup:
     """Draw letters of the given heights as one SVG element that takes the page's text colour.
 
@@ -59,11 +67,14 @@ def logo_svg(
         Axis labels, and the text that a screen reader says.
     mark
         Whether position 0 is marked.
+    inches
+        Width and height; the page scales the drawing to its panel, so a smaller one has larger letters on its axes.
     """
     frame = pd.DataFrame(heights, columns=list("ACGT"), index=np.arange(start, start + len(heights)))
     # A figure of its own, never pyplot's: nothing global is touched or left open.
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": identity, "font.family": "sans-serif"}):
-        figure = Figure(figsize=(7.2, 1.9), layout="constrained")
+    style = {"svg.fonttype": "none", "svg.hashsalt": identity, "font.family": "sans-serif", "font.size": 8}
+    with mpl.rc_context(style):
+        figure = Figure(figsize=inches, layout="constrained")
         axes = figure.subplots()
         logomaker.Logo(frame, ax=axes, color_scheme=BASES, show_spines=False)
         if mark:

@@ -66,9 +66,11 @@ def render(run: Run, *, title: str = "bpflow report", sample_pages: str | None =
         provenance_section(run),
     ]
     environment = _environment()
+    templates = files("bpflow.report").joinpath("templates")
     scripts = {
         "plotly": Markup(get_plotlyjs()),
-        "theme": Markup(files("bpflow.report").joinpath("templates/report.js").read_text(encoding="utf-8")),
+        "theme": Markup(templates.joinpath("report.js").read_text(encoding="utf-8")),
+        "tables": Markup(templates.joinpath("tables.js").read_text(encoding="utf-8")),
     }
     return environment.get_template("report.html.j2").render(
         title=title,
