@@ -8,9 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
-import made_up_run
 import pytest
 from hypothesis import HealthCheck, settings
+
+import made_up_run
 
 # Where other work shares the machine, slowness says nothing; fixtures of these tests do not change.
 settings.register_profile(

@@ -84,7 +84,7 @@ class Table:
 
     @property
     def cells(self) -> list[list[tuple[str, Any, float | None]]]:
-        """Of each row that is shown, each cell's letter of alignment, the cell and, of a number, what it is sorted by."""
+        """Of each row that is shown, each cell with its letter of alignment and, of a number, what it is sorted by."""
         return [
             [
                 (letter, cell, sort_value(cell) if letter == "n" and isinstance(cell, str) else None)

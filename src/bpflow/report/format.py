@@ -94,7 +94,7 @@ def plain(value: Any) -> str:
 
 
 def sort_value(text: str) -> float | None:
-    """What a text made by these functions is sorted by: the number at its beginning, in seconds or MiB where it has units.
+    """What a text made by these functions is sorted by: the number it begins with, of times in s, of memory in MiB.
 
     Returns
     -------
