@@ -11,6 +11,8 @@ from types import ModuleType
 import pytest
 from hypothesis import HealthCheck, settings
 
+import made_up_run
+
 # Where other work shares the machine, slowness says nothing; fixtures of these tests do not change.
 settings.register_profile(
     "bpflow", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
@@ -43,3 +45,15 @@ def load_script() -> Callable[[str], ModuleType]:
         return module
 
     return load
+
+
+@pytest.fixture(scope="session")
+def build_tree() -> Callable[..., made_up_run.Tree]:
+    """Builder of made-up results trees in any folder, for fixtures that outlive a test."""
+    return made_up_run.build
+
+
+@pytest.fixture
+def make_tree(tmp_path: Path) -> Callable[..., made_up_run.Tree]:
+    """Build a made-up results tree in this test's own folder."""
+    return lambda **options: made_up_run.build(tmp_path / "results", **options)

@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 import plotly.graph_objects as go
 from markupsafe import Markup
 
+from bpflow.report.format import sort_value
+
 __all__ = [
     "Badge",
     "Block",
@@ -25,6 +27,9 @@ __all__ = [
     "anchor",
     "table",
 ]
+
+# More rows than this are for a program to read, and slow a browser down.
+MOST_ROWS = 1000
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,10 @@ class Prose:
 
 @dataclass(frozen=True)
 class Table:
-    """A table with a caption. `align` holds a letter a column: t text, n number."""
+    """A table with a caption. `align` holds a letter a column: t text, n number.
+
+    Of more than `MOST_ROWS` rows the first are shown, and `whole` names the file that holds all.
+    """
 
     kind: ClassVar[str] = "table"
     caption: str
@@ -73,6 +81,26 @@ class Table:
     rows: Sequence[Sequence[Any]]
     note: str = ""
     folded: bool = False
+    whole: str = ""
+
+    @property
+    def cells(self) -> list[list[tuple[str, Any, float | None]]]:
+        """Of each row that is shown, each cell with its letter of alignment and, of a number, what it is sorted by."""
+        return [
+            [
+                (letter, cell, sort_value(cell) if letter == "n" and isinstance(cell, str) else None)
+                for letter, cell in zip(self.align, row, strict=True)
+            ]
+            for row in self.rows[:MOST_ROWS]
+        ]
+
+    @property
+    def cut(self) -> str:
+        """What is said of rows that are not shown."""
+        if len(self.rows) <= MOST_ROWS:
+            return ""
+        place = f" All are in {self.whole}." if self.whole else ""
+        return f"The first {MOST_ROWS:,} of {len(self.rows):,} rows.{place}"
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ SCATTER_SEED = 1234
 SQUARES_WITH_NUMBERS = 12
 
 _PLAIN = go.layout.Template()
+_CATEGORIES = {"type": "category", "automargin": True, "showgrid": False}
 
 
 def _figure(
@@ -86,7 +87,7 @@ def chromosome_counts(counts: Mapping[str, int]) -> go.Figure:
         marker={"color": ROLES["corrected"].light},
         hovertemplate="%{x}: %{y:,} insertions<extra></extra>",
     )
-    return _figure([bars], x="chromosome", y="insertions", x_axis={"type": "category", "automargin": True})
+    return _figure([bars], x="chromosome", y="insertions", x_axis=_CATEGORIES)
 
 
 def shift_scores(scores: Mapping[str, float], used: str | None, most: int = 12) -> go.Figure:
@@ -98,12 +99,11 @@ def shift_scores(scores: Mapping[str, float], used: str | None, most: int = 12) 
         y=np.asarray([score for _, score in best], dtype=np.float32),
         marker={"color": colours},
         text=["in use" if name == used else "" for name, _ in best],
-        textposition="inside",
-        textangle=-90,
-        insidetextfont={"color": "#ffffff"},
+        textposition="outside",
+        cliponaxis=False,
         hovertemplate="%{x}: %{y:.4g}<extra></extra>",
     )
-    return _figure([bars], x="shift (plus / minus strand)", y="score", x_axis={"type": "category", "automargin": True})
+    return _figure([bars], x="shift (plus / minus strand)", y="score", x_axis=_CATEGORIES)
 
 
 def gc_content(gc: Mapping[str, Sequence[float]]) -> go.Figure:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import math
+import re
+import sys
 from typing import Any
 
-__all__ = ["ABSENT", "duration", "mebibytes", "number", "percent", "plain", "signed"]
+__all__ = ["ABSENT", "duration", "mebibytes", "number", "percent", "plain", "signed", "sort_value"]
 
 ABSENT = "—"
+
+TIMES = {"s": 1, "min": 60, "h": 3600}
+UNITS: dict[Any, int] = {"s": 1, "min": 60, "h": 3600, "%": 1, "MiB": 1, "GiB": 1024, None: 1}
+QUANTITY = re.compile(r"([+−-]?)(\d[\d,]*(?:\.\d+)?(?:e[+−-]?\d+)?|∞)(?:\s?(min|s|h|%|MiB|GiB))?(?!\w)\s?")
 
 
 def number(value: Any) -> str:
@@ -85,3 +91,23 @@ def plain(value: Any) -> str:
     if isinstance(value, float) and math.isfinite(value):
         return f"{value:.10g}"
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else number(value)
+
+
+def sort_value(text: str) -> float | None:
+    """What a text made by these functions is sorted by: the number it begins with, of times in s, of memory in MiB.
+
+    Returns
+    -------
+    float or None
+        None for a text that does not begin with a number.
+    """
+    total, end = None, 0
+    while found := QUANTITY.match(text, end):
+        sign, digits, unit = found.groups()
+        size = sys.float_info.max if digits == "∞" else float(digits.replace(",", "").replace("−", "-"))
+        total = (total or 0.0) + (-size if sign in ("−", "-") else size) * UNITS[unit]
+        end = found.end()
+        # Only times have a second part: 3 min 05 s.
+        if unit not in TIMES:
+            break
+    return total

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import logomaker
 import matplotlib as mpl
@@ -56,6 +57,7 @@ def logo_svg(
     title: str,
     mark: bool = True,
     every: int = 4,
+    inches: tuple[float, float] = (5.4, 1.8),
 ) -> Markup:
     """Draw letters of the given heights as one SVG element that takes the page's text colour.
 
@@ -73,11 +75,19 @@ def logo_svg(
         Whether position 0 is marked.
     every
         Bases from one tick to the next.
+    inches
+        Width and height; the page scales the drawing to its panel, so a smaller one has larger letters on its axes.
     """
     frame = pd.DataFrame(heights, columns=list("ACGT"), index=np.arange(start, start + len(heights)))
     # A figure of its own, never pyplot's: nothing global is touched or left open.
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": identity, "font.family": "sans-serif"}):
-        figure = Figure(figsize=(7.2, 1.9), layout="constrained")
+    style: dict[Any, Any] = {
+        "svg.fonttype": "none",
+        "svg.hashsalt": identity,
+        "font.family": "sans-serif",
+        "font.size": 8,
+    }
+    with mpl.rc_context(style):
+        figure = Figure(figsize=inches, layout="constrained")
         axes = figure.subplots()
         logomaker.Logo(frame, ax=axes, color_scheme=BASES, show_spines=False, **LETTERS)
         if mark:

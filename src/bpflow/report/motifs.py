@@ -26,6 +26,8 @@ GOOD = {
     "bias": "Good: the enzyme's preference comes first, and no motif of a transcription factor.",
 }
 DRAWN = 12
+# Letters of a consensus that a panel's heading has room for.
+LONGEST = 12
 
 
 def motif_section(records: Sequence[Record], here: str) -> Section:
@@ -45,7 +47,7 @@ def _blocks(record: Record, title: str, place: str) -> list[Block]:
         return [Prose(f"No motif recurs often enough in {number(record['regions'])} regions.")]
     rows = [
         (
-            pattern["label"],
+            _name(pattern) or ABSENT,
             pattern["consensus"],
             "lowers" if pattern["pattern"].startswith("neg") else "raises",
             number(pattern["seqlets"]),
@@ -61,8 +63,8 @@ def _blocks(record: Record, title: str, place: str) -> list[Block]:
             f"{title}: central {number(record.get('window'))} bp of {number(record['regions'])} regions",
             columns,
             rows,
-            note=f"Matches by TOMTOM among {number(record.get('database'))} known motifs; a motif is named by its best "
-            "match if its q is below 0.05, else by its consensus.",
+            note=f"Matches by TOMTOM among {number(record.get('database'))} known motifs; a motif has the name of "
+            "its best match if its q is below 0.05.",
         ),
         Figures(
             "What each base contributes",
@@ -78,8 +80,15 @@ def _match(pattern: Record, rank: int) -> str:
     return f"{name} ({number(pattern.get(f'q_{rank}'))})" if name else ABSENT
 
 
+def _name(pattern: Record) -> str:
+    """The known motif it resembles; the record calls one that resembles none by its consensus."""
+    return "" if pattern["label"] == pattern["consensus"] else pattern["label"]
+
+
 def _panel(pattern: Record, place: str) -> Panel:
-    title = f"{pattern['label']}, {number(pattern['seqlets'])} seqlets"
+    consensus = pattern["consensus"]
+    short = consensus if len(consensus) <= LONGEST else f"{consensus[:LONGEST]}…"
+    title = f"{_name(pattern) or short}, {number(pattern['seqlets'])} seqlets"
     drawing = logo_svg(
         np.array(pattern["contributions"], dtype=float),
         start=1,
@@ -88,5 +97,6 @@ def _panel(pattern: Record, place: str) -> Panel:
         y="contribution",
         title=f"Contributions of the motif {pattern['label']}, {pattern['consensus']}",
         mark=False,
+        inches=(3.6, 1.4),
     )
     return Panel(title, drawing=drawing)

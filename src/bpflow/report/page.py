@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Iterable
 from importlib.resources import files
 from typing import Any
 from urllib.parse import quote
@@ -66,10 +67,10 @@ def render(run: Run, *, title: str = "bpflow report", sample_pages: str | None =
         provenance_section(run),
     ]
     environment = _environment()
+    templates = files("bpflow.report").joinpath("templates")
     scripts = {
-        "plotly": Markup(get_plotlyjs()),
-        "theme": Markup(files("bpflow.report").joinpath("templates/report.js").read_text(encoding="utf-8")),
-        "loci": Markup(files("bpflow.report").joinpath("templates/loci.js").read_text(encoding="utf-8")),
+        "plotly": get_plotlyjs(),
+        **{name: templates.joinpath(f"{name}.js").read_text(encoding="utf-8") for name in ("report", "tables", "loci")},
     }
     return environment.get_template("report.html.j2").render(
         title=title,
@@ -80,8 +81,8 @@ def render(run: Run, *, title: str = "bpflow report", sample_pages: str | None =
         rows=verdict_rows(run),
         fold_numbers=[entry["fold"] for entry in run.folds["folds"]],
         sections=sections,
-        scripts=scripts,
-        policy=_policy(list(scripts.values())),
+        scripts=[Markup(script) for script in scripts.values()],
+        policy=_policy(scripts.values()),
         roles=ROLES,
         dark=safe_json(DARK),
         words=WORDS,
@@ -108,7 +109,7 @@ def safe_json(value: Any) -> Markup:
     return Markup(text)
 
 
-def _policy(scripts: list[str]) -> str:
+def _policy(scripts: Iterable[str]) -> str:
     """A content security policy under which the browser itself refuses the network and foreign scripts."""
     digests = " ".join(
         f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" for script in scripts

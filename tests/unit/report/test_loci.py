@@ -14,7 +14,7 @@ from bpflow.report.blocks import Figures, LocusBrowser, Table
 from bpflow.report.format import number
 from bpflow.report.loci import LOGO_WIDTH, loci_section
 from bpflow.report.logos import letter_outlines
-from unit.report.conftest import build, locus
+from made_up_run import build, locus
 
 HOSTILE = '</script><b>"GAL1" & co'
 
@@ -97,7 +97,7 @@ def test_the_page_carries_it_with_its_script_and_nothing_breaks_out(record, tmp_
     html = render(collect(tmp_path, samples=["yeast_wt"], folds=[0]))
     assert html.count("data-loci>") == 1
     assert HOSTILE not in html
-    assert html.count("sha256-") == 3
+    assert html.count("sha256-") == html.count("<script>")
     for action in ("zoom-in", "zoom-out", "left", "right", "whole", "go"):
         assert f'data-action="{action}"' in html
     held = re.search(r'<figure class="loci".*?<script type="application/json">(.*?)</script>', html, re.DOTALL)

@@ -419,7 +419,7 @@ def test_default_title_names_the_samples(make_tree, tmp_path, capsys):
 def test_motifs_are_shown_with_their_names_and_logos(page):
     rows = page.tables["Motifs of the corrected profile: central 500 bp of 3,456 regions"]
     assert rows[1][:6] == ["Reb1", "TTACCCG", "raises", "321", "642", "Reb1 (0.00100)"]
-    assert rows[2][:6] == ["CCAAT", "CCAAT", "lowers", "23", "46", "—"]
+    assert rows[2][:6] == ["—", "CCAAT", "lowers", "23", "46", "—"]
     labels = [attributes.get("aria-label", "") for tag, attributes in page.elements if tag == "svg"]
     assert "Contributions of the motif Reb1, TTACCCG" in labels
     assert "No motif recurs often enough in 3,456 regions." in page.text

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from bpflow.packed_arrays import pack
 from bpflow.report.loci import LOGO_WIDTH
@@ -84,18 +83,6 @@ def build(
         "config.json", "config", samples="config/samples.tsv", seed=1234, peaks={"p_value": 0.01, "max": 250_000}
     )
     return tree
-
-
-@pytest.fixture(scope="session")
-def build_tree() -> Callable[..., Tree]:
-    """Builder of trees in any folder, for fixtures that outlive a test."""
-    return build
-
-
-@pytest.fixture
-def make_tree(tmp_path: Path) -> Callable[..., Tree]:
-    """Build a tree in this test's own folder."""
-    return lambda **options: build(tmp_path / "results", **options)
 
 
 def _verdict(key: str, name: str, value: Any, verdict: str, threshold: str, source: str, advice: str) -> dict[str, Any]:
