@@ -39,7 +39,9 @@ COMMANDS = {
     "gather-variants": "results of variants that were scored in parts",
     "convert": "models of the official chrombpnet (.h5) and of MultiMolecule, in and out",
     "recovery": "what was recovered of a simulation's planted truth",
+    "gate": "stop a sample's run where a verdict that must not fail has failed",
     "report": "one HTML page over a whole run",
+    "status": "what is done, running, failed or waiting, while a run goes on or after it stopped",
 }
 
 # What is wrong with a disk or its rights, and not with the package.
