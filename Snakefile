@@ -4,7 +4,8 @@
 #   genome/, folds/                                          once a run
 #   {sample}/{signal,peaks,tracks,variants}/                 once a sample
 #   {sample}/{mean,bias_choice}/                             once a sample, over its folds
-#   {sample}/fold_{fold}/{regions,models,predictions,evaluation}/  once a sample and fold
+#   {sample}/fold_{fold}/{regions,models,predictions,evaluation,gates}/  once a sample and fold
+#   {sample}/{qc,bias,model,report}.html                     once a sample
 #   qc.html, report.html, config.json, logs/, benchmarks/
 
 from snakemake.utils import min_version
@@ -24,6 +25,7 @@ include: "workflow/rules/genome.smk"
 include: "workflow/rules/signal.smk"
 include: "workflow/rules/folds.smk"
 include: "workflow/rules/regions.smk"
+include: "workflow/rules/gates.smk"
 include: "workflow/rules/bias.smk"
 include: "workflow/rules/chrombpnet.smk"
 include: "workflow/rules/interpretation.smk"
@@ -39,7 +41,8 @@ rule all:
     input:
         "<results>/qc.html",
         "<results>/report.html",
-        track_files(),
+        collect("<results>/{sample}/report.html", sample=SAMPLES),
+        track_files(SAMPLES),
         mean_files(),
         official_files(),
         variant_files(),
@@ -49,6 +52,7 @@ rule all:
 rule qc:
     input:
         "<results>/qc.html",
+        collect("<results>/{sample}/qc.html", sample=SAMPLES),
 
 
 # Bias models and their metrics.
@@ -59,6 +63,7 @@ rule bias:
             sample=SAMPLES,
             fold=FOLDS,
         ),
+        collect("<results>/{sample}/bias.html", sample=SAMPLES),
 
 
 # All models.

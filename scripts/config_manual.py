@@ -52,7 +52,8 @@ def rows(schema: Mapping[str, Any]) -> Iterator[str]:
             continue
         value = part.get("default", "")
         default = f"`{json.dumps(value)}`" if value != "" else "" if "default" in part else "must be given"
-        choices = f" One of {', '.join(f'`{value}`' for value in part['enum'])}." if "enum" in part else ""
+        names = [f"`{choice or 'null'}`" for choice in part.get("enum", ())]
+        choices = f" One of {', '.join(names)}." if names else ""
         yield f"| `{key}` | {default} | {part['description']}{choices} |".replace("|  |", "| |")
 
 

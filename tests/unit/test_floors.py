@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[2] / "src" / "bpflow"
-DATA_COMMANDS = ["genome", "signal", "check_signal", "peaks", "folds", "nonpeaks", "select"]
+DATA_COMMANDS = ["genome", "signal", "check_signal", "peaks", "folds", "nonpeaks", "select", "gate", "status"]
 FLOORS = {
     0: [
         "errors",
@@ -52,7 +52,7 @@ FLOORS = {
         *("variants", "variant_nulls", "variant_scoring", "variant_parts"),
         *("variant_results", "variant_annotation", "variant_record", "variant_contributions"),
     ],
-    5: ["cli", "report", "settings"],
+    5: ["cli", "report", "settings", "gates", "run_status"],
 }
 FLOOR_OF = {module: floor for floor, modules in FLOORS.items() for module in modules}
 

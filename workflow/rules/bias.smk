@@ -42,6 +42,7 @@ rule select_bias:
 
 rule train_bias:
     input:
+        gate=ancient("<results>/{sample}/fold_{fold}/gates/qc.json"),
         signal=signal_of,
         genome="<results>/genome/genome.json",
         sequence="<results>/genome/genome.seq",

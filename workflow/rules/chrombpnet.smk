@@ -76,6 +76,7 @@ rule scale_bias:
 
 rule train_chrombpnet:
     input:
+        gates=ancient(collect("<results>/{{sample}}/fold_{{fold}}/gates/{gate}.json", gate=["qc", "bias"])),
         bias="<results>/{sample}/fold_{fold}/models/bias_scaled.safetensors",
         signal=signal_of,
         genome="<results>/genome/genome.json",

@@ -32,7 +32,9 @@ VARIANTS = CONFIG["variants"]
 # Factors to choose among, and the samples for which one is chosen.
 FACTORS = settings.candidate_factors(CONFIG)
 SWEPT = [name for name, sample in SAMPLES.items() if FACTORS and not sample.bias_model]
-# The device is among resources, not params: models that are trained stay as they are where a run moves to a GPU.
+# The device is among resources, not params: models that are trained stay as they are where a run moves to a GPU. So are
+# the verdicts that stop a run: what has passed a gate stays as it is.
+STOP = ",".join(settings.stopping_verdicts(CONFIG)) or "none"
 GPU = 0 if CONFIG["device"] == "cpu" else 1
 
 # What contributions are to, and of which parts of a model.
@@ -82,6 +84,8 @@ wildcard_constraints:
     fold=one_of(map(str, range(CONFIG["folds"]["n"]))),
     factor=one_of(map(str, FACTORS)),
     model="bias|chrombpnet",
+    page="qc|bias|model|report",
+    gate="qc|bias|model",
     combine="crossfit|mean",
     view="corrected|bias",
     head="|".join(HEADS),
@@ -178,56 +182,75 @@ def report_params():
     }
 
 
-def qc_files():
+def fold_files(samples, folds, files):
+    return collect("<results>/{sample}/fold_{fold}/{file}", sample=samples, fold=folds, file=files)
+
+
+def qc_files(samples, folds):
     """What the report says before anything is trained."""
     return [
         "<results>/genome/genome.json",
         "<results>/folds/folds.json",
-        *collect(
-            "<results>/{sample}/{file}",
-            sample=SAMPLES,
-            file=["signal/signal.json", "peaks/peaks.json"],
-        ),
-        *collect(
-            "<results>/{sample}/fold_{fold}/regions/{stage}.json",
-            sample=SAMPLES,
-            fold=FOLDS,
-            stage=["nonpeaks", "chrombpnet_selection"],
-        ),
+        *collect("<results>/{sample}/{file}", sample=samples, file=["signal/signal.json", "peaks/peaks.json"]),
+        *fold_files(samples, folds, ["regions/nonpeaks.json", "regions/chrombpnet_selection.json"]),
         # Where a factor is chosen, which takes training, the selection is known after that.
-        *collect(
-            "<results>/{sample}/fold_{fold}/regions/bias_selection.json",
-            sample=[name for name in SAMPLES if name not in SWEPT],
-            fold=FOLDS,
+        *fold_files(
+            [name for name in samples if name not in SWEPT],
+            folds,
+            ["regions/bias_selection.json"],
         ),
     ]
 
 
-def model_files():
-    """What the report says of trained models. A bias model from the sheet was trained elsewhere."""
-    trained = [name for name, sample in SAMPLES.items() if not sample.bias_model]
+def bias_files(samples, folds):
+    """What it says of bias models. One from the sheet was trained elsewhere."""
+    trained = [name for name in samples if not SAMPLES[name].bias_model]
+    return [
+        *fold_files(trained, folds, ["models/bias.json", "models/bias.history.tsv"]),
+        *fold_files(samples, folds, ["evaluation/bias_metrics.json", "evaluation/bias_regions.tsv.gz"]),
+        *collect("<results>/{sample}/bias_choice/choice.json", sample=[name for name in samples if name in SWEPT]),
+    ]
+
+
+def model_files(samples, folds):
+    """What it says of ChromBPNets; footprints of several folds are averaged."""
     files = [
         "models/bias_scaled.json",
         "models/chrombpnet.json",
         "models/chrombpnet.history.tsv",
-        "evaluation/bias_metrics.json",
-        "evaluation/bias_regions.tsv.gz",
         "evaluation/chrombpnet_metrics.json",
         "evaluation/chrombpnet_regions.tsv.gz",
         "evaluation/footprints.json",
         *(["evaluation/recovery.json"] if CONFIG["truth"] else []),
     ]
-    pattern = "<results>/{sample}/fold_{fold}/{file}"
-    return [
-        *collect(pattern, sample=SAMPLES, fold=FOLDS, file=files),
-        *collect(
-            pattern,
-            sample=trained,
-            fold=FOLDS,
-            file=["models/bias.json", "models/bias.history.tsv"],
-        ),
-        *collect("<results>/{sample}/bias_choice/choice.json", sample=SWEPT),
-    ]
+    mean = ["mean/footprints.json"] if len(folds) > 1 else []
+    return fold_files(samples, folds, files) + collect("<results>/{sample}/{file}", sample=samples, file=mean)
+
+
+def use_files(samples, folds):
+    """What it says of what models are used for: tracks, and records of contributions, motifs and given variants."""
+    files = collect("mean/contributions/{view}/contributions.json", view=VIEWS)
+    files += collect("mean/motifs/{view}/{head}/motifs.json", view=VIEWS, head=HEADS)
+    files += ["variants/variants.json"] if VARIANTS["file"] else []
+    together = ["<results>/comparison.json"] if len(samples) > 1 else []
+    return [*track_files(samples), *collect("<results>/{sample}/{file}", sample=samples, file=files), *together]
+
+
+# The pages of a sample, in the order in which they are made; each says what those before it say, and more.
+PAGES = {"qc": qc_files, "bias": bias_files, "model": model_files, "report": use_files}
+
+
+def page_files(page, samples):
+    """All that a page is made of."""
+    upto = list(PAGES)[: list(PAGES).index(page) + 1]
+    return [file for name in upto for file in PAGES[name](samples, FOLDS)]
+
+
+def gate_records(wildcards):
+    """Records of the stage that a gate judges, in one fold."""
+    files = PAGES[wildcards.gate]([wildcards.sample], [wildcards.fold])
+    # The regions of ChromBPNet are no reason to train the bias model anew.
+    return [file for file in files if file.endswith(".json") and "chrombpnet_selection" not in file]
 
 
 def official_files():
@@ -246,21 +269,11 @@ def region_tables(sample):
     return [f"{CONFIG['results']}/{sample}/fold_{fold}/evaluation/chrombpnet_regions.tsv.gz" for fold in FOLDS]
 
 
-def mean_records():
-    """What the report says of all folds together: footprints of several, contributions, motifs, given variants."""
-    files = ["mean/footprints.json"] if len(FOLDS) > 1 else []
-    files += collect("mean/contributions/{view}/contributions.json", view=VIEWS)
-    files += collect("mean/motifs/{view}/{head}/motifs.json", view=VIEWS, head=HEADS)
-    files += ["variants/variants.json"] if VARIANTS["file"] else []
-    together = ["<results>/comparison.json"] if len(SAMPLES) > 1 else []
-    return [*collect("<results>/{sample}/{file}", sample=SAMPLES, file=files), *together]
-
-
-def track_files():
+def track_files(samples):
     """Tracks over the peaks of each sample."""
     return collect(
         "<results>/{sample}/tracks/{combine}/{track}.bw",
-        sample=SAMPLES,
+        sample=samples,
         combine=["crossfit", "mean"],
         track=["observed", "with_bias", "bias", "corrected"],
     )

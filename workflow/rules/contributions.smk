@@ -3,6 +3,7 @@
 
 rule contribution_parts:
     input:
+        gate=ancient("<results>/{sample}/fold_{fold}/gates/model.json"),
         model="<results>/{sample}/fold_{fold}/models/chrombpnet.safetensors",
         genome="<results>/genome/genome.json",
         sequence="<results>/genome/genome.seq",

@@ -188,6 +188,7 @@ rule average_footprints:
 # Where the configuration names regions.
 rule mutagenesis:
     input:
+        gates=ancient(collect("<results>/{{sample}}/fold_{fold}/gates/model.json", fold=FOLDS)),
         models=collect("<results>/{{sample}}/fold_{fold}/models/chrombpnet.safetensors", fold=FOLDS),
         genome="<results>/genome/genome.json",
         sequence="<results>/genome/genome.seq",

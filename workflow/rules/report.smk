@@ -1,7 +1,7 @@
 # The pages, built from the small files beside each product and from nothing else.
 
 
-# Only the report asks for this, so that a changed key retrains what depends on it and nothing more.
+# Only pages ask for this, so that a changed key retrains what depends on it and nothing more.
 rule resolved_config:
     output:
         json="<results>/config.json",
@@ -20,7 +20,7 @@ rule resolved_config:
 rule qc_report:
     input:
         config="<results>/config.json",
-        content=qc_files(),
+        content=page_files("qc", SAMPLES),
     output:
         page=report(
             "<results>/qc.html",
@@ -41,16 +41,18 @@ rule qc_report:
     params:
         **report_params(),
         stage="qc",
+        sample_pages="--sample-pages qc.html",
         folder=subpath(output.page, parent=True),
     shell:
         "python -m bpflow report --results {params.folder} --samples {params.samples} --folds {params.folds}"
-        " --stage {params.stage} --title {params.title:q} --config {input.config} --output {output.page} > {log} 2>&1"
+        " --stage {params.stage} --title {params.title:q} --config {input.config} {params.sample_pages}"
+        " --output {output.page} > {log} 2>&1"
 
 
 use rule qc_report as full_report with:
     input:
         config="<results>/config.json",
-        content=qc_files() + model_files() + track_files() + mean_records(),
+        content=page_files("report", SAMPLES),
     output:
         page=report(
             "<results>/report.html",
@@ -65,4 +67,30 @@ use rule qc_report as full_report with:
     params:
         **report_params(),
         stage="all",
+        sample_pages="--sample-pages report.html",
         folder=subpath(output.page, parent=True),
+
+
+# One sample by itself: qc, bias and model as soon as that stage is done, report at the end.
+use rule qc_report as sample_page with:
+    input:
+        config="<results>/config.json",
+        content=lambda wildcards: page_files(wildcards.page, [wildcards.sample]),
+    output:
+        page=report(
+            "<results>/{sample}/{page}.html",
+            caption="../report/sample.rst",
+            category="Reports",
+            labels={"page": "{page} of {sample}"},
+        ),
+    log:
+        "<logs>/sample_page/{sample}.{page}.log",
+    benchmark:
+        "<benchmarks>/sample_page/{sample}.{page}.tsv"
+    params:
+        samples="{sample}",
+        folds=FOLDS,
+        title=lambda wildcards: f"{CONFIG['report']['title']}: {wildcards.sample}",
+        stage=lambda wildcards: "all" if wildcards.page == "report" else wildcards.page,
+        sample_pages="",
+        folder=CONFIG["results"],

@@ -3,6 +3,7 @@
 
 rule variant_scores:
     input:
+        gates=ancient(collect("<results>/{{sample}}/fold_{fold}/gates/model.json", fold=FOLDS)),
         models=collect("<results>/{{sample}}/fold_{fold}/models/chrombpnet.safetensors", fold=FOLDS),
         genome="<results>/genome/genome.json",
         sequence="<results>/genome/genome.seq",

@@ -4,7 +4,7 @@ Read by Snakemake's own Python while it parses the workflow, so only the standar
 (which Snakemake itself needs) are imported here.
 """
 
-from bpflow.settings.config import PRESETS, candidate_factors, resolve_config, threshold_factor
+from bpflow.settings.config import PRESETS, candidate_factors, resolve_config, stopping_verdicts, threshold_factor
 from bpflow.settings.paths import made_by_demo
 from bpflow.settings.resolved import write_resolved
 from bpflow.settings.schema import load_schema, schema_keys
@@ -19,6 +19,7 @@ __all__ = [
     "read_samples",
     "resolve_config",
     "schema_keys",
+    "stopping_verdicts",
     "threshold_factor",
     "write_resolved",
 ]

@@ -14,7 +14,7 @@ from bpflow.errors import InputError
 from bpflow.settings.paths import existing_path, made_by_demo
 from bpflow.settings.schema import check_schema
 
-__all__ = ["PRESETS", "SHIFT", "candidate_factors", "resolve_config", "threshold_factor"]
+__all__ = ["PRESETS", "SHIFT", "candidate_factors", "resolve_config", "stopping_verdicts", "threshold_factor"]
 
 #: What the nulls of ``model`` and ``training.jitter`` stand for: filters and dilated layers of each tower.
 PRESETS: dict[str, dict[str, Any]] = {
@@ -101,6 +101,13 @@ def candidate_factors(config: Mapping[str, Any]) -> list[float]:
     """Bias threshold factors to choose among, in rising order: a list of several, else none."""
     given = config["training"]["bias_threshold_factor"]
     return sorted(map(float, given)) if isinstance(given, list) and len(given) > 1 else []
+
+
+def stopping_verdicts(config: Mapping[str, Any]) -> list[str]:
+    """Keys of the verdicts that end a run where they fail; a null does what ``on_fail`` says."""
+    keys = dict(config["gates"])
+    on_fail = keys.pop("on_fail")
+    return [key for key, action in keys.items() if (action or on_fail) == "stop"]
 
 
 def _with_defaults(section: dict[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
