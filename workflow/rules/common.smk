@@ -28,6 +28,7 @@ GENOME, PEAKS, NONPEAKS = CONFIG["genome"], CONFIG["peaks"], CONFIG["nonpeaks"]
 MODEL, TRAINING = CONFIG["model"], CONFIG["training"]
 CONTRIBUTIONS, MOTIFS = CONFIG["contributions"], CONFIG["motifs"]
 VARIANTS = CONFIG["variants"]
+REPORT = CONFIG["report"]
 # The device is among resources, not params: models that are trained stay as they are where a run moves to a GPU.
 GPU = 0 if CONFIG["device"] == "cpu" else 1
 
@@ -214,11 +215,12 @@ def official_files():
 
 
 def mean_records():
-    """What the report says of all folds together: footprints of several, contributions, motifs, given variants."""
+    """What the report says of all folds together: footprints of several, contributions, motifs, loci, given variants."""
     files = ["mean/footprints.json"] if len(FOLDS) > 1 else []
     files += collect("mean/contributions/{view}/contributions.json", view=VIEWS)
     files += collect("mean/motifs/{view}/{head}/motifs.json", view=VIEWS, head=HEADS)
     files += ["variants/variants.json"] if VARIANTS["file"] else []
+    files += ["loci/loci.json"] if REPORT["loci"] or REPORT["peaks_shown"] else []
     return collect("<results>/{sample}/{file}", sample=SAMPLES, file=files)
 
 
@@ -239,6 +241,11 @@ def mean_files():
     files += collect("contributions/{view}/{head}.bw", view=VIEWS, head=HEADS)
     files += collect("motifs/{view}/{head}/{file}", view=VIEWS, head=HEADS, file=["motifs.json", "instances.bed.gz"])
     return collect("<results>/{sample}/mean/{file}", sample=SAMPLES, file=files)
+
+
+def browser_files():
+    """What genome browsers open, over the tracks of all samples."""
+    return ["<results>/browser/hub.txt", "<results>/browser/igv_session.xml"]
 
 
 def variant_files():
