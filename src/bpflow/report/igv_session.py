@@ -33,11 +33,12 @@ def session_xml(groups: Sequence[TrackGroup], genome: str, place: str, located: 
         for track in group.tracks:
             path = located(track.path)
             ElementTree.SubElement(resources, "Resource", path=path, type=_type(track.path))
-            # A group's scale holds only where the track's own is off.
-            scale = {"autoScale": "false", "autoscaleGroup": str(number), "height": "50"} if track.is_bigwig else {}
             name = f"{group.sample} {track.short}: {track.long}"
-            colours = {"color": track.rgb, "altColor": track.rgb}
-            ElementTree.SubElement(panel, "Track", id=path, name=name, visible="true", **colours, **scale)
+            shown = {"id": path, "name": name, "color": track.rgb, "altColor": track.rgb, "visible": "true"}
+            if track.is_bigwig:
+                # A group's scale holds only where the track's own is off.
+                shown |= {"autoScale": "false", "autoscaleGroup": str(number), "height": "50"}
+            ElementTree.SubElement(panel, "Track", shown)
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="UTF-8", xml_declaration=True) + b"\n"
 
