@@ -96,7 +96,7 @@ rule browser_files:
         genome_name=f"--genome-name {REPORT['genome_name']}" if REPORT["genome_name"] else "",
         email=lambda wildcards: f"--email {shlex.quote(REPORT['email'])}" if REPORT["email"] else "",
         folder=subpath(output.hub, parent=True),
-        results=CONFIG["results"],
+        results=subpath(output.hub, ancestor=2),
     shell:
         "python -m bpflow hub --results {params.results} --samples {params.samples} --genome {input.genome}"
         " {params.genome_name} {params.email} --title {params.title:q} --output-dir {params.folder} > {log} 2>&1"
