@@ -2,7 +2,8 @@
 #
 # Outputs lie under <results>, the configuration's key "results":
 #   genome/, folds/                                          once a run
-#   {sample}/{signal,peaks,tracks,variants}/                 once a sample
+#   browser/                                                 once a run, over all samples
+#   {sample}/{signal,peaks,tracks,loci,variants}/            once a sample
 #   {sample}/{mean,bias_choice}/                             once a sample, over its folds
 #   {sample}/fold_{fold}/{regions,models,predictions,evaluation,gates}/  once a sample and fold
 #   {sample}/{qc,bias,model,report}.html                     once a sample
@@ -46,6 +47,7 @@ rule all:
         mean_files(),
         official_files(),
         variant_files(),
+        browser_files(),
 
 
 # Signal and regions with a first report, before anything is trained.

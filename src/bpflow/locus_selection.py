@@ -18,8 +18,8 @@ __all__ = ["LONGEST", "PEAK_RULE", "Locus", "quantile_peaks", "read_loci"]
 
 LONGEST = 20_000
 PEAK_RULE = (
-    "Peaks are ranked by the insertions in the window of {width} bp around their summit, ties by their place in the "
-    "genome. Of {ranked} peaks{where} those at the middles of {number} equal shares of the ranks are shown, none "
+    "Peaks are ranked by the insertions in the window of {width:,} bp around their summit, ties by their place in the "
+    "genome. Of {ranked:,} peaks{where} those at the middles of {number} equal shares of the ranks are shown, none "
     "chosen by hand."
 )
 

@@ -26,6 +26,7 @@ FLOORS = {
         "verdicts",
         "parts",
         "growing_datasets",
+        "packed_arrays",
     ],
     1: [
         *("reads", "read_lines", "alignments", "bam_records", "ends", "site_counts", "shift", "base_composition"),
@@ -33,7 +34,7 @@ FLOORS = {
         *("bigwig", "bigwig_writer", "bigwig_sections", "bigwig_trees", "bigwig_zooms"),
         *("regions", "peaks", "enrichment", "folds", "twins", "nonpeaks", "selection"),
         *("datasets", "model_regions", "sequences", "backgrounds", "tracks_layout", "region_tracks"),
-        *("motif_files", "inserts"),
+        *("motif_files", "inserts", "locus_selection", "two_bit"),
         *("variant_headers", "variant_files", "variant_checks", "variant_survey", "variant_windows"),
         "annotated_vcf",
     ],
@@ -45,7 +46,7 @@ FLOORS = {
         "contribution_file",
     ],
     4: [
-        *("evaluation", "bias_choice", "sample_comparison", "tracks", "recovery", "views"),
+        *("evaluation", "bias_choice", "sample_comparison", "tracks", "recovery", "views", "loci"),
         *("footprints", "footprint_record", "footprint_file", "footprint_average"),
         *("mutagenesis", "mutagenesis_file"),
         *("contributions", "motif_discovery", "motif_matches", "motif_instances", "motif_record"),

@@ -206,6 +206,15 @@ def test_runs_repeat_and_loci_do_not_depend_on_each_other(folder, tmp_path):
     assert alone["loci"][0] == first["loci"][0]
 
 
+@pytest.mark.parametrize(("chrom", "center", "shown"), [("chr3", 200, 1), ("chr1", 5, 0)], ids=["seen", "edge"])
+def test_where_no_peak_was_held_out_others_are_shown(folder, tmp_path, chrom, center, shown):
+    write_regions(from_centers([chrom], np.array([center]), 10), tmp_path / "peaks.narrowPeak")
+    record = trace(folder, tmp_path / "loci.json", "--regions", str(tmp_path / "peaks.narrowPeak"))
+    assert record["peaks"]["shown"] == shown
+    assert [(locus["chrom"], locus["held_out"]) for locus in record["loci"]] == [("chr3", False)] * shown
+    assert "held out" not in record["peaks"]["rule"]
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

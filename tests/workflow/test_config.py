@@ -110,6 +110,10 @@ WRONG_CONFIGS = [
     pytest.param(
         {"mutagenesis": {"width": 2115}}, ["mutagenesis.width", "2115 bases", "at most", "2114"], id="wide mutagenesis"
     ),
+    pytest.param({"report": {"loci": "no.bed"}}, ["report.loci", "no such file: no.bed"], id="no loci"),
+    pytest.param(
+        {"report": {"genome_name": "hg 38"}}, ["report.genome_name", "'hg 38'", "letters"], id="genome's name"
+    ),
     pytest.param({"variants": {"file": "no.vcf"}}, ["variants.file", "no such file: no.vcf"], id="no variants"),
     pytest.param({"variants": {"parts": 0}}, ["variants.parts", "not below 1"], id="no parts of variants"),
     pytest.param({"variants": {"null": 10}}, ["variants.null", "one of file, null_variants"], id="misspelt null"),

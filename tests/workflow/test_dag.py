@@ -16,9 +16,9 @@ from plans import ROOT, Project, job_counts, made, shell_commands, snakemake
 
 from bpflow.cli import COMMANDS
 
-ONCE = {"genome": 1, "folds": 1, "resolved_config": 1, "qc_report": 1, "full_report": 1}
+ONCE = {"genome": 1, "folds": 1, "resolved_config": 1, "qc_report": 1, "full_report": 1, "browser_files": 1}
 #: Jobs of one sample with reads, in one fold.
-PER_SAMPLE = {"signal": 1, "peaks": 1, "tracks": 2, "average_contributions": 2, "motifs": 4}
+PER_SAMPLE = {"signal": 1, "peaks": 1, "tracks": 2, "average_contributions": 2, "motifs": 4, "loci": 1}
 PER_FOLD = {
     "nonpeaks": 1,
     "select_bias": 1,
@@ -344,6 +344,8 @@ def test_output_tree(project: Project) -> None:
             for head in ("counts", "profile")
             for name in ("modisco.h5", "motifs.tsv", "motifs.meme", "motifs.json", "instances.bed.gz")
         ),
+        "out/run/A/loci/loci.json",
+        *(f"out/run/browser/{name}" for name in ("hub.txt", "igv_session.xml", "genome.2bit")),
         *(f"out/run/{name}" for name in ("config.json", "qc.html", "report.html")),
     }
 
@@ -376,6 +378,29 @@ def test_mutagenesis_of_chosen_regions(project: Project) -> None:
     models = [f"results/A/fold_{fold}/models/chrombpnet.safetensors" for fold in (0, 2)]
     assert f"--model {' '.join(models)} --genome" in commands[0]
     assert "--regions data/given.narrowPeak --width 50 " in commands[0]
+
+
+def test_loci_and_files_for_genome_browsers(project: Project) -> None:
+    project.config["folds"] = {"n": 3, "run": [0, 2]}
+    project.config["report"] = {
+        "loci": "{data}/given.narrowPeak",
+        "peaks_shown": 0,
+        "genome_name": "hg38",
+        "email": "it's@me.org",
+    }
+    done = project.snakemake("--dry-run")
+    text = done.stdout + done.stderr
+    assert job_counts(text) == expected(folds=2)
+    assert "results/browser/genome.2bit" not in made(text)
+    (loci,) = commands_of(text, "loci")
+    assert "--folds results/folds/fold_0.json results/folds/fold_2.json --fold-numbers 0 2 " in loci
+    assert " --loci data/given.narrowPeak " in loci
+    assert " --peaks 0 " in loci
+    words = shlex.split(commands_of(text, "hub")[0].split(" > ")[0])
+    values = dict(pairwise(words))
+    assert (values["--genome-name"], values["--email"]) == ("hg38", "it's@me.org")
+    project.config["report"] = {"peaks_shown": 0}
+    assert project.plan() == expected(folds=2, loci=0)
 
 
 def commands_of(text: str, command: str) -> list[str]:
@@ -487,6 +512,7 @@ def test_command_line_accepts_every_command(project: Project) -> None:
         "truth": "{data}/truth.json",
         "training": {"bias_threshold_factor": [0.5, 0.8]},
         "variants": {"file": "{data}/v.vcf"},
+        "report": {"loci": "{data}/given.narrowPeak", "genome_name": "hg38", "email": "me@here.org"},
     }
     project.rows = [
         {**project.rows[0], "reads": "{data}/a.bam,{data}/b.bam", "reads_already_shifted": "+4/-5,auto"},

@@ -12,6 +12,7 @@ import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree
 
 import h5py
 import numpy as np
@@ -246,6 +247,23 @@ class TestDemo:
     def test_no_record_holds_a_path_of_this_machine_or_a_time_of_day(self, demo):
         for path in demo.results.rglob("*.json"):
             assert str(demo.folder) not in path.read_text(), path
+
+    def test_loci_were_held_out_and_hold_what_was_measured(self, demo):
+        record = demo.record("demo/loci/loci.json")
+        assert record["peaks"]["shown"] == len(record["loci"]) == 12
+        assert all(locus["held_out"] and locus["folds"] == [0] for locus in record["loci"])
+        observed = [locus["totals"]["observed"] for locus in record["loci"]]
+        assert observed == sorted(observed, reverse=True)
+        predicted = [locus["totals"]["with_bias"] for locus in record["loci"]]
+        assert np.corrcoef(np.log(observed), np.log(predicted))[0, 1] > 0.5
+
+    def test_genome_browsers_find_each_track(self, demo):
+        folder = demo.results / "browser"
+        session = ElementTree.fromstring((folder / "igv_session.xml").read_bytes())
+        paths = [resource.get("path") for resource in session.iter("Resource")]
+        paths += [line.split()[1] for line in (folder / "hub.txt").read_text().splitlines() if "bigDataUrl" in line]
+        assert len(paths) > 20
+        assert all((folder / path).is_file() for path in [*paths, session.get("genome")])
 
     def test_the_report_stands_alone_and_shows_the_verdicts(self, demo):
         page = (demo.results / "report.html").read_text(encoding="utf-8")

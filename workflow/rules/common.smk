@@ -29,6 +29,7 @@ GENOME, PEAKS, NONPEAKS = CONFIG["genome"], CONFIG["peaks"], CONFIG["nonpeaks"]
 MODEL, TRAINING = CONFIG["model"], CONFIG["training"]
 CONTRIBUTIONS, MOTIFS = CONFIG["contributions"], CONFIG["motifs"]
 VARIANTS = CONFIG["variants"]
+REPORT = CONFIG["report"]
 # Factors to choose among, and the samples for which one is chosen.
 FACTORS = settings.candidate_factors(CONFIG)
 SWEPT = [name for name, sample in SAMPLES.items() if FACTORS and not sample.bias_model]
@@ -178,7 +179,7 @@ def report_params():
         "samples": list(SAMPLES),
         "folds": FOLDS,
         # A function, because braces in a plain param are taken for wildcards.
-        "title": lambda wildcards: CONFIG["report"]["title"],
+        "title": lambda wildcards: REPORT["title"],
     }
 
 
@@ -228,10 +229,11 @@ def model_files(samples, folds):
 
 
 def use_files(samples, folds):
-    """What it says of what models are used for: tracks, and records of contributions, motifs and given variants."""
+    """What it says of what models are used for: tracks, and records of contributions, motifs, loci and given variants."""
     files = collect("mean/contributions/{view}/contributions.json", view=VIEWS)
     files += collect("mean/motifs/{view}/{head}/motifs.json", view=VIEWS, head=HEADS)
     files += ["variants/variants.json"] if VARIANTS["file"] else []
+    files += ["loci/loci.json"] if REPORT["loci"] or REPORT["peaks_shown"] else []
     together = ["<results>/comparison.json"] if len(samples) > 1 else []
     return [*track_files(samples), *collect("<results>/{sample}/{file}", sample=samples, file=files), *together]
 
@@ -286,6 +288,11 @@ def mean_files():
     files += collect("contributions/{view}/{head}.bw", view=VIEWS, head=HEADS)
     files += collect("motifs/{view}/{head}/{file}", view=VIEWS, head=HEADS, file=["motifs.json", "instances.bed.gz"])
     return collect("<results>/{sample}/mean/{file}", sample=SAMPLES, file=files)
+
+
+def browser_files():
+    """What genome browsers open, over the tracks of all samples."""
+    return ["<results>/browser/hub.txt", "<results>/browser/igv_session.xml"]
 
 
 def variant_files():

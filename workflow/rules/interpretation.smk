@@ -217,6 +217,45 @@ rule mutagenesis:
         " --output {output.effects} > {log} 2>&1"
 
 
+# What the report's locus browser shows: loci that the configuration names, and peaks by the rank of their insertions.
+rule loci:
+    input:
+        models=collect("<results>/{{sample}}/fold_{fold}/models/chrombpnet.safetensors", fold=FOLDS),
+        folds=collect("<results>/folds/fold_{fold}.json", fold=FOLDS),
+        signal=signal_of,
+        genome="<results>/genome/genome.json",
+        sequence="<results>/genome/genome.seq",
+        peaks="<results>/{sample}/peaks/peaks.narrowPeak",
+        loci=REPORT["loci"] or [],
+    output:
+        record="<results>/{sample}/loci/loci.json",
+    log:
+        "<logs>/loci/{sample}.log",
+    benchmark:
+        "<benchmarks>/loci/{sample}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 8
+    resources:
+        mem_mb=scaled(8000),
+        runtime=scaled(120),
+        gpu=GPU,
+        device=CONFIG["device"],
+    params:
+        **inference_params(),
+        numbers=FOLDS,
+        loci="--loci" if REPORT["loci"] else "",
+        peaks=REPORT["peaks_shown"],
+        references=CONTRIBUTIONS["references"],
+        seed=CONFIG["seed"],
+    shell:
+        "python -m bpflow loci --models {input.models} --folds {input.folds} --fold-numbers {params.numbers}"
+        " --genome {input.genome} --signal {input.signal:q} {params.loci} {input.loci:q}"
+        " --regions {input.peaks} --peaks {params.peaks} --references {params.references} --seed {params.seed}"
+        " --batch-size {params.batch_size} --device {resources.device} --precision {params.precision} --threads {threads}"
+        " --output {output.record} > {log} 2>&1"
+
+
 # Simulated data only.
 rule recovery:
     input:

@@ -90,7 +90,41 @@ use rule qc_report as sample_page with:
     params:
         samples="{sample}",
         folds=FOLDS,
-        title=lambda wildcards: f"{CONFIG['report']['title']}: {wildcards.sample}",
+        title=lambda wildcards: f"{REPORT['title']}: {wildcards.sample}",
         stage=lambda wildcards: "all" if wildcards.page == "report" else wildcards.page,
         sample_pages="",
         folder=CONFIG["results"],
+
+
+rule browser_files:
+    input:
+        genome="<results>/genome/genome.json",
+        sequence="<results>/genome/genome.seq",
+        tracks=track_files(SAMPLES),
+        contributions=mean_files(),
+        peaks=collect("<results>/{sample}/peaks/peaks.narrowPeak", sample=SAMPLES),
+    output:
+        **({} if REPORT["genome_name"] else {"sequence": "<results>/browser/genome.2bit"}),
+        hub="<results>/browser/hub.txt",
+        session="<results>/browser/igv_session.xml",
+    log:
+        "<logs>/browser_files/browser_files.log",
+    benchmark:
+        "<benchmarks>/browser_files/browser_files.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=scaled(4000),
+        runtime=scaled(30),
+    params:
+        samples=list(SAMPLES),
+        # Functions, because braces in plain params are taken for wildcards.
+        title=lambda wildcards: REPORT["title"],
+        genome_name=f"--genome-name {REPORT['genome_name']}" if REPORT["genome_name"] else "",
+        email=lambda wildcards: f"--email {shlex.quote(REPORT['email'])}" if REPORT["email"] else "",
+        folder=subpath(output.hub, parent=True),
+        results=subpath(output.hub, ancestor=2),
+    shell:
+        "python -m bpflow hub --results {params.results} --samples {params.samples} --genome {input.genome}"
+        " {params.genome_name} {params.email} --title {params.title:q} --output-dir {params.folder} > {log} 2>&1"

@@ -11,9 +11,8 @@ from bpflow.cli.options import add_genome, add_seed, non_negative_int, positive_
 from bpflow.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from bpflow.genome import Genome
+    from bpflow.loci import LocusModels
     from bpflow.locus_selection import Locus
     from bpflow.signal import SignalTrack
 
@@ -85,7 +84,7 @@ def run(args: argparse.Namespace) -> None:
         references=args.references,
         seed=args.seed,
     )
-    loci, peaks = _chosen(args, genome, signal, given.by_chromosome, given.input_length, given.output_length)
+    loci, peaks = _chosen(args, genome, signal, given)
     records = [
         locus_record(locus, trace_locus(locus, genome, signal, given), given)
         for locus in track(loci, what="tracing", unit="loci")
@@ -111,33 +110,29 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _chosen(
-    args: argparse.Namespace,
-    genome: Genome,
-    signal: SignalTrack,
-    held_out: Collection[str],
-    input_length: int,
-    output_length: int,
+    args: argparse.Namespace, genome: Genome, signal: SignalTrack, given: LocusModels
 ) -> tuple[list[Locus], dict[str, Any]]:
-    """The loci, given ones first, and how the peaks among them were chosen."""
+    """The loci, given ones first, and how the peaks among them were chosen: held out ones if there are any."""
+    from functools import partial
+
     from bpflow.locus_selection import PEAK_RULE, quantile_peaks, read_loci
     from bpflow.regions import read_regions
 
     loci = read_loci(args.loci, genome) if args.loci else []
     if not (args.regions and args.peaks):
         return loci, {"shown": 0, "ranked": 0, "rule": "No peaks are shown."}
-    chosen, ranked = quantile_peaks(
+    choose = partial(
+        quantile_peaks,
         read_regions(args.regions, genome),
         genome,
         signal,
         args.peaks,
-        input_length=input_length,
-        output_length=output_length,
-        chromosomes=held_out,
+        input_length=given.input_length,
+        output_length=given.output_length,
     )
-    if not (loci or chosen):
-        raise InputError(
-            "no peak is left", where=args.regions, expected="some on chromosomes that a fold tests, not at their ends"
-        )
-    where = " on chromosomes that a fold held out" if set(held_out) < set(genome.names) else ""
-    rule = PEAK_RULE.format(width=output_length, ranked=ranked, where=where, number=len(chosen))
+    chosen, ranked = choose(chromosomes=list(given.by_chromosome))
+    where = " on chromosomes that a fold held out" if set(given.by_chromosome) < set(genome.names) else ""
+    if not chosen:
+        (chosen, ranked), where = choose(), ""
+    rule = PEAK_RULE.format(width=given.output_length, ranked=ranked, where=where, number=len(chosen))
     return loci + chosen, {"shown": len(chosen), "ranked": ranked, "rule": rule}

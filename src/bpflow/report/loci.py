@@ -46,6 +46,9 @@ def loci_section(record: Record, here: str) -> Section:
         The id of the sample's section.
     """
     loci = record["loci"]
+    if not loci:
+        none = "No peak lies far enough from its chromosome's ends to be shown, and no locus was named."
+        return Section(f"{here}-loci", "Loci", [Prose(none)])
     blocks: list[Block] = [
         Prose(
             f"{record['peaks']['rule']} Positions are counted from 1, as genome browsers do. Predictions are expected "

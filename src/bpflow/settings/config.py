@@ -232,6 +232,7 @@ def _fill_paths(config: dict[str, Any], made: Callable[[str], bool]) -> None:
         ("motifs", "database"),
         ("mutagenesis", "regions"),
         ("variants", "file"),
+        ("report", "loci"),
     ):
         config[section][key] = path(config[section][key], f"{section}.{key}")
     for key in ("samples", "truth"):

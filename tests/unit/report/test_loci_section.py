@@ -82,6 +82,12 @@ def test_without_peaks_there_are_no_logos(record):
     assert not any(isinstance(item, Figures) for item in loci_section(record, "s1").blocks)
 
 
+def test_without_loci_it_says_so(record):
+    record["loci"] = []
+    (block,) = loci_section(record, "s1").blocks
+    assert "No peak lies far enough" in block.text
+
+
 def test_outlines_fill_their_box_and_close():
     outlines = letter_outlines()
     assert set(outlines) == set("ACGT")
