@@ -6,7 +6,7 @@ from typing import Any
 
 from bpflow.report import figures
 from bpflow.report.blocks import Block, Facts, Figures, Panel
-from bpflow.report.format import number, percent
+from bpflow.report.format import number
 
 __all__ = ["enrichment_blocks"]
 
@@ -26,7 +26,6 @@ def enrichment_blocks(peaks: dict[str, Any]) -> list[Block]:
     return [
         Facts(
             [
-                ("Insertions in peaks", percent(peaks["insertions_in_peaks"], peaks["insertions"])),
                 ("Insertions per 1,000 bp of peaks", number(enrichment["per_kb_in_peaks"])),
                 ("Insertions per 1,000 bp outside peaks and blacklist", number(enrichment["per_kb_outside"])),
                 ("Enrichment of peaks (fold)", number(enrichment["fold"])),

@@ -9,8 +9,6 @@ from bpflow.report.enrichment import enrichment_blocks
 @pytest.fixture
 def peaks():
     return {
-        "insertions": 4000,
-        "insertions_in_peaks": 1000,
         "window_insertions": {"width": 1000, "median": 60.5, "deciles": list(range(10, 120, 10)), "reachable_r": 0.987},
         "enrichment": {"per_kb_in_peaks": 90.0, "per_kb_outside": 6.0, "fold": 15.0},
     }
@@ -18,7 +16,6 @@ def peaks():
 
 def test_facts_and_figure_are_those_of_the_record(peaks):
     facts, drawn = enrichment_blocks(peaks)
-    assert dict(facts.items)["Insertions in peaks"] == "25 %"
     assert dict(facts.items)["Enrichment of peaks (fold)"] == "15.0"
     assert dict(facts.items)["Insertions around the median peak (1,000 bp)"] == "60.5"
     assert drawn.good.startswith("Good:")

@@ -18,7 +18,7 @@ def signal(assay, *lengths):
     return {"assay": assay, "files": files}
 
 
-@pytest.mark.parametrize(("assay", "said"), [("ATAC", "span a nucleosome"), ("DNASE", "one hump")])
+@pytest.mark.parametrize(("assay", "said"), [("ATAC", "span one nucleosome"), ("DNASE", "one hump")])
 def test_each_file_has_a_row_and_a_histogram(lengths, assay, said):
     summary, drawn = fragment_blocks(signal(assay, lengths, lengths))
     assert isinstance(summary, Table)
