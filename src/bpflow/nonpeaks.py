@@ -26,8 +26,9 @@ from bpflow.regions import (
     touched,
     write_regions,
 )
+from bpflow.verdicts import OWN_ADVICE, verdict
 
-__all__ = ["candidates", "gc_content", "make_nonpeaks", "match_histogram"]
+__all__ = ["candidates", "gc_content", "gc_distance", "make_nonpeaks", "match_histogram"]
 
 log = logging.getLogger("bpflow")
 
@@ -145,6 +146,7 @@ def make_nonpeaks(
             "unmatched": match.unmatched,
             "moved": match.moved,
             "candidates": len(rows),
+            "gc_distance": gc_distance(peak_gc, pool_gc[rows[match.chosen]]),
         }
         if match.unmatched:
             messages.append(
@@ -176,6 +178,7 @@ def make_nonpeaks(
             stride=stride,
             ratio=ratio,
             seed=seed,
+            verdicts=_verdicts(splits),
             messages=messages,
         ),
     )
@@ -272,6 +275,55 @@ def match_histogram(peak_gc: np.ndarray, pool_gc: np.ndarray, ratio: int, rng: n
     first = np.concatenate([[0], np.cumsum(supply)[:-1]])
     chosen = np.concatenate([order[start : start + n] for start, n in zip(first, taken, strict=True)])
     return Match(chosen=chosen, wanted=int(wanted.sum()), moved=moved, unmatched=int(demand.sum()))
+
+
+def gc_distance(peak_gc: np.ndarray, nonpeak_gc: np.ndarray) -> float:
+    """Largest difference between the cumulative GC distributions of peaks and non-peaks (Kolmogorov-Smirnov), 0 to 1.
+
+    Parameters
+    ----------
+    peak_gc, nonpeak_gc
+        GC of each region, in hundredths.
+    """
+    below = [np.cumsum(np.bincount(gc, minlength=GC_BINS)) / len(gc) for gc in (peak_gc, nonpeak_gc)]
+    return float(np.abs(below[0] - below[1]).max())
+
+
+def _verdicts(splits: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """Whether there are enough non-peaks, and whether GC tells them from the peaks in some split."""
+    farthest = max(splits, key=lambda split: splits[split]["gc_distance"])
+    matched, wanted = (sum(split[key] for split in splits.values()) for key in ("matched", "wanted"))
+    more = (
+        "Lower nonpeaks.stride for more candidates, lower nonpeaks.ratio or peaks.max, and check that the blacklist "
+        "does not cover the genome."
+    )
+    return [
+        verdict(
+            "nonpeaks",
+            "Non-peaks found (share of those wanted)",
+            matched / wanted,
+            good=0.9,
+            check=0.5,
+            threshold="above 0.9; from 0.5 to 0.9 needs a look",
+            source=OWN_ADVICE,
+            advice=("The peaks have their partners.", f"Some peaks stay without partners. {more}", more),
+        ),
+        verdict(
+            "nonpeaks",
+            f"GC of non-peaks against that of peaks (largest difference of cumulative shares, {farthest})",
+            splits[farthest]["gc_distance"],
+            good=0.05,
+            check=0.1,
+            lower_is_better=True,
+            threshold="below 0.05; up to 0.1 needs a look",
+            source=OWN_ADVICE,
+            advice=(
+                "GC does not tell peaks from non-peaks.",
+                f"Peaks and non-peaks differ a little in GC, which a model may learn. {more}",
+                f"Peaks and non-peaks differ in GC, so a bias model would learn GC in place of the enzyme. {more}",
+            ),
+        ),
+    ]
 
 
 def _histograms(peaks: np.ndarray, nonpeaks: np.ndarray, pool: np.ndarray) -> dict[str, Any]:

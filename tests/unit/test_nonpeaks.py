@@ -7,11 +7,14 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import ks_2samp
 
 from bpflow.errors import InputError
 from bpflow.folds import Fold
-from bpflow.nonpeaks import candidates, gc_content, make_nonpeaks, match_histogram
+from bpflow.genome import Genome
+from bpflow.nonpeaks import _verdicts, candidates, gc_content, make_nonpeaks, match_histogram
 from bpflow.regions import centers, from_centers, inside, on, read_regions, write_regions
+from unit import simulated
 
 FOLD = Fold(("chr1",), ("chr2",), ("chr3",))
 WIDTH = 500
@@ -69,8 +72,54 @@ def test_same_seed_same_choice(tmp_path, genome, peak_file):
     assert centers(first).tolist() != centers(other).tolist()
 
 
+def test_matched_gc_is_good(tmp_path, genome, peak_file):
+    frame, record = nonpeaks(tmp_path, genome, peak_file, stride=10)
+    found, distance = record["verdicts"]
+    assert (found["key"], found["verdict"], found["value"]) == ("nonpeaks", "good", 1.0)
+    assert (distance["key"], distance["verdict"]) == ("nonpeaks", "good")
+    peaks = read_regions(peak_file)
+    for split, part in record["splits"].items():
+        gc = [gc_content(genome, starts_of(on(of, FOLD.split(split)), genome), WIDTH) for of in (peaks, frame)]
+        assert part["gc_distance"] == pytest.approx(ks_2samp(*gc).statistic)
+    assert distance["value"] == pytest.approx(max(part["gc_distance"] for part in record["splits"].values()), rel=1e-5)
+
+
+def test_peaks_whose_gc_no_background_has_fail(tmp_path, sequences):
+    """Every second peak lies in an island of G and C alone."""
+    islands, rows = {}, []
+    for name in ("chr1", "chr2", "chr3"):
+        letters = list(sequences[name])
+        for number, middle in enumerate(range(5_000, 29_000, 3_000)):
+            if number % 2:
+                letters[middle - 250 : middle + 250] = "GC" * 250
+            rows.append(from_centers([name], np.array([middle]), 20))
+        islands[name] = "".join(letters)
+    genome = Genome.open(simulated.write_fasta(tmp_path / "g.fa", islands))
+    write_regions(pd.concat(rows), tmp_path / "islands.narrowPeak")
+    _, record = nonpeaks(tmp_path, genome, tmp_path / "islands.narrowPeak")
+    found, distance = record["verdicts"]
+    assert (found["value"], distance["value"]) == (0.5, 0.5)
+    assert (found["verdict"], distance["verdict"]) == ("fail", "fail")
+
+
+@pytest.mark.parametrize(
+    ("matched", "distance", "expected"),
+    [(19, 0.02, ["good", "good"]), (12, 0.07, ["check", "check"]), (9, 0.3, ["fail", "fail"])],
+)
+def test_verdicts_of_the_share_matched_and_the_distance(matched, distance, expected):
+    splits = {
+        "train": {"wanted": 10, "matched": matched - 5, "gc_distance": 0.01},
+        "test": {"wanted": 10, "matched": 5, "gc_distance": distance},
+    }
+    verdicts = _verdicts(splits)
+    assert [item["verdict"] for item in verdicts] == expected
+    assert "test" in verdicts[1]["name"]
+    assert all(("nonpeaks.stride" in item["advice"]) == (item["verdict"] != "good") for item in verdicts)
+
+
 def test_exhaustion_ends_and_is_said(tmp_path, genome, peak_file):
     frame, record = nonpeaks(tmp_path, genome, peak_file, ratio=2000)
+    assert record["verdicts"][0]["verdict"] == "fail"
     assert record["unmatched"] > 0
     assert record["matched"] == len(frame) == len(frame.drop_duplicates(["chrom", "start"]))
     assert "smaller nonpeaks.stride" in record["messages"][0]

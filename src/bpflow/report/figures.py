@@ -23,8 +23,10 @@ __all__ = [
     "counts_scatter",
     "factor_sweep",
     "footprint",
+    "fragment_lengths",
     "gc_content",
     "motif_effects",
+    "peak_insertions",
     "profile_example",
     "profile_fit",
     "shift_scores",
@@ -104,6 +106,39 @@ def shift_scores(scores: Mapping[str, float], used: str | None, most: int = 12) 
         hovertemplate="%{x}: %{y:.4g}<extra></extra>",
     )
     return _figure([bars], x="shift (plus / minus strand)", y="score", x_axis=_CATEGORIES)
+
+
+def fragment_lengths(counts: np.ndarray) -> go.Figure:
+    """Share of a file's fragments of each length, in bases; the last count, of all longer ones, is not drawn."""
+    line = go.Scatter(
+        x0=0,
+        dx=1,
+        y=(counts[:-1] / counts.sum()).astype(np.float32),
+        mode="lines",
+        line=_line("corrected", width=1.5),
+        hovertemplate="%{x} bp: %{y:.3%}<extra></extra>",
+    )
+    return _figure(
+        [line],
+        x="fragment length (bp)",
+        y="share of fragments",
+        x_axis={"range": [0, len(counts) - 1]},
+        y_axis={"rangemode": "tozero", "tickformat": ".1%"},
+    )
+
+
+def peak_insertions(deciles: Sequence[float]) -> go.Figure:
+    """Insertions around the peaks, from the one with the fewest (0 %) to the one with the most (100 %)."""
+    points = go.Scatter(
+        x=np.linspace(0, 100, len(deciles), dtype=np.float32),
+        y=np.asarray(deciles, dtype=np.float32),
+        mode="lines+markers",
+        line=_line("peaks", width=2),
+        hovertemplate="%{x:.0f} % of peaks have %{y:,.0f} or fewer<extra></extra>",
+    )
+    # A logarithm has no place for peaks without insertions.
+    scale = "log" if min(deciles) > 0 else "linear"
+    return _figure([points], x="peaks, from weak to strong (%)", y="insertions", y_axis={"type": scale})
 
 
 def gc_content(gc: Mapping[str, Sequence[float]]) -> go.Figure:
