@@ -37,7 +37,7 @@ FLOORS = {
         *("variant_headers", "variant_files", "variant_checks", "variant_survey", "variant_windows"),
         "annotated_vcf",
     ],
-    2: ["models", "losses", "metrics", "significance", "formats", "shuffles"],
+    2: ["models", "losses", "metrics", "halves", "rate_mixture", "significance", "formats", "shuffles"],
     3: [
         *("training", "training_state", "stepping", "batches", "world", "divergence", "averaging", "optimiser"),
         *("bias_scaling", "checkpoints", "devices"),
@@ -45,7 +45,8 @@ FLOORS = {
         "contribution_file",
     ],
     4: [
-        *("evaluation", "tracks", "recovery", "views"),
+        *("evaluation", "evaluation_verdicts", "reference_scores", "yardsticks"),
+        *("tracks", "recovery", "views"),
         *("footprints", "footprint_record", "footprint_file", "footprint_average"),
         *("mutagenesis", "mutagenesis_file"),
         *("contributions", "motif_discovery", "motif_matches", "motif_instances", "motif_record"),
