@@ -1,9 +1,8 @@
-"""How well predictions match the observed signal: the official metrics and what they are held against, a table per
-region, examples and verdicts.
+"""How well predictions match the observed signal: the official metrics, a table per region, examples and verdicts.
 
 Observed counts are insertions within the output window around each centre. Profiles are compared by the Jensen-Shannon
 distance (a square root, in nats) and its normalised form (1 is perfect, 0 a flat profile's distance or worse); counts
-on the scale ln(1 + total).
+on the scale ln(1 + total). What the metrics are held against is of :mod:`bpflow.yardsticks`.
 """
 
 from __future__ import annotations
@@ -199,10 +198,9 @@ def _read_header(handle: h5py.File, path: str, genome: Genome) -> Predictions:
 
 
 def score_regions(file: Predictions, signal: SignalTrack, genome: Genome, *, seed: int) -> pd.DataFrame:
-    """One row a region: the columns of the table, ``nll``, and those of
-    :meth:`bpflow.reference_scores.ReferenceScores.columns`; profiles are read in blocks.
+    """One row a region: the columns of the table, ``nll``, and those of ``ReferenceScores.columns``.
 
-    ``jsd`` and ``norm_jsd`` are NaN where nothing was observed.
+    Profiles are read in blocks. ``jsd`` and ``norm_jsd`` are NaN where nothing was observed.
     """
     starts = _starts(file, genome)
     blocks = [slice(first, first + BLOCK) for first in range(0, len(file), BLOCK)]

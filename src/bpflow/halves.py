@@ -39,9 +39,9 @@ def split(counts: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.
 def excess_coincidence(coincidences: np.ndarray, pairs: np.ndarray) -> tuple[float, float]:
     """How much more often insertions of both halves share a base than if all regions had the average profile.
 
-    It estimates sum((p - a)^2 / a) of a region's true profile p and the average profile a, Pearson's divergence, without
-    bias at any depth: noise of two halves is independent, so what they share is not noise. Regions count by the root of
-    their pairs, so that neither the deepest nor the emptiest decide.
+    It estimates sum((p - a)^2 / a) of a region's true profile p and the average profile a, Pearson's divergence,
+    without bias at any depth: noise of two halves is independent, so what they share is not noise. Regions count by the
+    root of their pairs, so that neither the deepest nor the emptiest decide.
 
     Parameters
     ----------

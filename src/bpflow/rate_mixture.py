@@ -1,10 +1,11 @@
 """How unevenly regions are cut, seen through sparse counts, and how far true profiles would lie from such counts.
 
-A base of a region is cut at the rate total x average profile x m, and m differs from base to base: the enzyme prefers
-some sequences, and factors protect others. The distribution of m is found without assuming its shape, as a mixture on a
-grid that makes the observed counts likeliest (Kiefer and Wolfowitz, Ann. Math. Stat. 27:887, 1956), so sparse counts
-suffice: what counts, not where. Profiles drawn from it, and counts drawn from those, then say how far counts of a
-given total lie from the profile that they were drawn from.
+A base of a region gets an insertion with the probability average profile x m, and m differs from base to base: the
+enzyme prefers some sequences, and factors protect others. The distribution of m is found without assuming its shape, as
+the mixture on a grid that makes the observed counts likeliest (Kiefer and Wolfowitz, Ann. Math. Stat. 27:887, 1956).
+What it rests on is how often insertions share a base, be they of one half or of two, so sparse counts suffice. Profiles
+drawn from it, and counts drawn from those, then say how far counts of a given total lie from the profile that they were
+drawn from.
 """
 
 from __future__ import annotations
@@ -12,19 +13,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import pdtr
+from scipy.special import xlog1py, xlogy
 
 from bpflow.metrics import jensen_shannon
 
 __all__ = ["RateMixture", "RateSurvey"]
 
-# Rates are expected counts in steps of an eighth of an octave, from 2^-32 of an insertion to 2^32.
-STEPS = 8
-OCTAVES = 32
 MULTIPLES = np.concatenate([[0.0], 2.0 ** np.arange(-5, 7.51, 0.25)])
-# Lowest counts of the bins that counts are gathered in: one by one, then a fifth apart, to more than any count.
-COUNT_EDGES = np.unique(np.concatenate([np.arange(16), np.ceil(16 * 1.2 ** np.arange(104))]))
-ROUNDS = 300
+# Lowest counts of bins, for bases as for whole regions: one by one, then a fifth apart, to more than any count.
+EDGES = np.unique(np.concatenate([np.arange(16), np.ceil(16 * 1.2 ** np.arange(104))]))
+# The likelihood may stay below the highest by this, in nats of all counts together.
+TOLERANCE = 1.0
+MOST_ROUNDS = 10_000
 TOTALS = 16
 DRAWS = 192
 
@@ -45,9 +45,10 @@ class RateMixture:
     weights: np.ndarray
 
     def noise_free_jsd(self, totals: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Mean Jensen-Shannon distance between counts and the profile they were drawn from, by the counts' total.
+        """Draw Jensen-Shannon distances between counts of given totals and the profiles they were drawn from.
 
-        It is simulated at a few totals and interpolated in their logarithm.
+        They are simulated at a few totals, and interpolated in their logarithm between equal ranks. Ranks are spread
+        evenly over the regions, so that medians hardly depend on the draw.
 
         Parameters
         ----------
@@ -60,24 +61,29 @@ class RateMixture:
             (N,) distances, NaN for a total of 0.
         """
         distances = np.full(len(totals), np.nan)
-        filled = totals > 0
-        if filled.any():
+        filled = np.flatnonzero(totals)
+        if filled.size:
             ends = totals[filled].min(), totals[filled].max()
             grid = np.unique(np.rint(np.geomspace(*ends, TOTALS)).astype(np.int64))
-            means = [self._simulated_jsd(total, rng) for total in grid]
-            distances[filled] = np.interp(np.log(totals[filled]), np.log(grid), means)
+            simulated = np.stack([np.sort(self._simulated_jsd(total, rng)) for total in grid])
+            place = np.interp(np.log(totals[filled]), np.log(grid), np.arange(len(grid)))
+            below = place.astype(int)
+            above = np.minimum(below + 1, len(grid) - 1)
+            rank = rng.permutation(filled.size) * DRAWS // filled.size
+            nearness = place - below
+            distances[filled] = (1 - nearness) * simulated[below, rank] + nearness * simulated[above, rank]
         return distances
 
-    def _simulated_jsd(self, total: int, rng: np.random.Generator) -> float:
+    def _simulated_jsd(self, total: int, rng: np.random.Generator) -> np.ndarray:
         multiples = rng.choice(MULTIPLES, size=(DRAWS, len(self.average)), p=self.weights)
         # A trace of the average, should no base of a short region be cut.
         profiles = (multiples + 1e-9) * self.average
         profiles /= profiles.sum(axis=1, keepdims=True)
-        return float(jensen_shannon(rng.multinomial(total, profiles), profiles).mean())
+        return jensen_shannon(rng.multinomial(total, profiles), profiles)
 
 
 class RateSurvey:
-    """How often each count occurs at bases of each expected count, gathered block by block in constant memory.
+    """How often each count occurs in regions of each total, gathered block by block in constant memory.
 
     Parameters
     ----------
@@ -87,43 +93,47 @@ class RateSurvey:
 
     def __init__(self, average: np.ndarray) -> None:
         self._average = average
-        self._average_step = _steps(average)
-        self._regions_at_total = np.zeros(OCTAVES * STEPS, dtype=np.int64)
-        self._bases = np.zeros((2 * OCTAVES * STEPS, len(COUNT_EDGES)), dtype=np.int64)
+        # Bases of similar averages, half an octave apart, share a level.
+        _, self._level = np.unique(np.rint(np.log2(average) * 2), return_inverse=True)
+        self._bases_at = np.bincount(self._level)
+        shape = len(EDGES), len(self._bases_at), len(EDGES)
+        self._bases, self._counts = np.zeros(shape, dtype=np.int64), np.zeros(shape)
+        self._regions, self._totals = np.zeros(len(EDGES), dtype=np.int64), np.zeros(len(EDGES))
 
     def add(self, counts: np.ndarray) -> None:
         """Add the counts of some regions, (N, O) integers."""
         totals = counts.sum(axis=1)
-        total_step = _steps(np.maximum(totals, 1))
-        self._regions_at_total += np.bincount(total_step[totals > 0], minlength=len(self._regions_at_total))
+        total_bin = _bins(totals)
+        self._regions += np.bincount(total_bin, minlength=len(EDGES))
+        self._totals += np.bincount(total_bin, weights=totals, minlength=len(EDGES))
         row, column = np.divmod(np.flatnonzero(counts), counts.shape[1])
-        expected = total_step[row] + self._average_step[column] + OCTAVES * STEPS
-        seen = np.searchsorted(COUNT_EDGES, counts[row, column], side="right") - 1
-        cells = np.bincount(expected * len(COUNT_EDGES) + seen, minlength=self._bases.size)
-        self._bases += cells.reshape(self._bases.shape)
+        seen = counts[row, column]
+        cell = np.ravel_multi_index((total_bin[row], self._level[column], _bins(seen)), self._bases.shape)
+        self._bases += np.bincount(cell, minlength=self._bases.size).reshape(self._bases.shape)
+        self._counts += np.bincount(cell, weights=seen, minlength=self._bases.size).reshape(self._bases.shape)
 
     def mixture(self) -> RateMixture:
         """The likeliest mixture of rates, by expectation and maximisation from equal weights."""
         bases = self._bases.copy()
-        at_average = np.bincount(self._average_step + OCTAVES * STEPS, minlength=OCTAVES * STEPS + 1)
-        all_bases = np.convolve(self._regions_at_total, at_average)
-        bases[:, 0] = all_bases - bases.sum(axis=1)
-        step, seen = np.nonzero(bases)
-        number = bases[step, seen]
-        rates = np.outer(2.0 ** (step / STEPS - OCTAVES), MULTIPLES)
-        likelihood = _poisson_below(COUNT_EDGES[seen + 1], rates) - _poisson_below(COUNT_EDGES[seen], rates)
-        likelihood = np.maximum(likelihood, np.finfo(np.float64).tiny)
+        bases[1:, :, 0] = np.outer(self._regions[1:], self._bases_at) - bases[1:].sum(axis=2)
+        total_bin, level, _ = cell = np.nonzero(bases)
+        number = bases[cell]
+        total = (self._totals[total_bin] / self._regions[total_bin])[:, None]
+        count = (self._counts[cell] / number)[:, None]
+        average = np.bincount(self._level, weights=self._average) / self._bases_at
+        rate = np.minimum(np.outer(average[level], MULTIPLES), 1 - 1e-9)
+        # Binomial, but for what does not depend on the rate.
+        logarithm = xlogy(count, rate) + xlog1py(np.maximum(total - count, 0), -rate)
+        likelihood = np.exp(logarithm - logarithm.max(axis=1, keepdims=True))
         weights = np.full(len(MULTIPLES), 1 / len(MULTIPLES))
-        for _ in range(ROUNDS if number.size else 0):
-            weights *= (number / (likelihood @ weights)) @ likelihood / number.sum()
+        for _ in range(MOST_ROUNDS if number.size else 0):
+            gain = (number / (likelihood @ weights)) @ likelihood
+            weights *= gain / number.sum()
+            # No mixture is likelier by more than this (Lindsay, Ann. Stat. 11:86, 1983).
+            if gain.max() - number.sum() < TOLERANCE:
+                break
         return RateMixture(self._average, weights / weights.sum())
 
 
-def _poisson_below(counts: np.ndarray, rates: np.ndarray) -> np.ndarray:
-    """Probability of fewer than each of the (n,) counts at each of the (n, m) rates."""
-    return np.where(counts[:, None] > 0, pdtr(np.maximum(counts - 1, 0)[:, None], rates), 0.0)
-
-
-def _steps(values: np.ndarray) -> np.ndarray:
-    """Logarithms to base 2 in whole steps of an eighth."""
-    return np.rint(np.log2(np.maximum(values, 2.0**-OCTAVES)) * STEPS).astype(np.int64)
+def _bins(counts: np.ndarray) -> np.ndarray:
+    return np.searchsorted(EDGES, counts, side="right") - 1

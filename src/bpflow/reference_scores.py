@@ -76,9 +76,11 @@ class ReferenceScores:
             survey.add(counts[kind == code])
 
     def columns(self) -> dict[str, np.ndarray]:
-        """(N,) each: ``floor_jsd`` and ``floor_norm_jsd`` of the average profile, ``uniform_jsd``, ``ceiling_jsd`` and
-        ``ceiling_norm_jsd`` of a profile free of noise, ``halves_jsd``, ``first_total``, ``second_total`` and
-        ``coincidences`` (:func:`bpflow.halves.excess_coincidence`). Distances are NaN where nothing was observed.
+        """What was gathered, (N,) each; distances are NaN where nothing was observed.
+
+        ``floor_jsd`` and ``floor_norm_jsd`` are those of the average profile, ``ceiling_jsd`` and ``ceiling_norm_jsd``
+        those of a profile free of noise; ``uniform_jsd``; of the halves ``halves_jsd``, ``first_total``,
+        ``second_total`` and ``coincidences`` (:func:`bpflow.halves.excess_coincidence`).
         """
         ceiling = np.empty(len(self._kind))
         for code, survey in enumerate(self._surveys):
