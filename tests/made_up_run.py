@@ -351,17 +351,20 @@ def _model(tree: Tree, sample: str, fold: int, model: str, rows: int, rng: np.ra
         multinomial_nll=dict.fromkeys(groups, 345.678),
         yardsticks={
             g: {
-                "pearsonr": {"value": pearson[g], "floor": 0.0, "ceiling": 0.9, "share": pearson[g] / 0.9},
-                "median_jsd": {"value": 0.4567, "floor": 0.6, "ceiling": 0.4, "share": 0.7165},
+                "pearsonr": {"value": pearson[g], "constant": 0.0, "floor": 0.0, "ceiling": 0.9,
+                             "share": pearson[g] / 0.9, "standard_error": 0.02},
+                "median_jsd": {"value": 0.4567, "constant": 0.7, "floor": 0.6, "ceiling": 0.4, "share": 0.7165,
+                               "standard_error": 0.02},
             }
             for g in groups
         },
+        halves={g: {"pearsonr": 0.81, "median_jsd": 0.65} for g in groups},
         model_kind=model,
         split="test",
         chromosomes=["chrI"],
         examples=examples,
         verdicts=verdicts,
-    )
+    )  # fmt: skip
 
 
 def locus(name: str, start: int, *, quantile: float | None = None, folds=(0,), held_out=True, length: int = 300):

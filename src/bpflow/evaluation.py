@@ -2,7 +2,7 @@
 
 Observed counts are insertions within the output window around each centre. Profiles are compared by the Jensen-Shannon
 distance (a square root, in nats) and its normalised form (1 is perfect, 0 a flat profile's distance or worse); counts
-on the scale ln(1 + total).
+on the scale ln(1 + total). What the metrics are held against is of :mod:`bpflow.yardsticks`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from bpflow.errors import InputError
+from bpflow.evaluation_verdicts import verdicts
 from bpflow.files import existing, stamp
 from bpflow.genome import Genome
 from bpflow.metrics import (
@@ -28,8 +29,9 @@ from bpflow.metrics import (
     spearman,
 )
 from bpflow.progress import track
+from bpflow.reference_scores import ReferenceScores, average_profiles
 from bpflow.signal import SignalTrack
-from bpflow.verdicts import OFFICIAL_ADVICE, verdict
+from bpflow.yardsticks import halves, yardsticks
 
 __all__ = ["MODEL_KINDS", "Predictions", "evaluate", "open_predictions", "score_regions"]
 
@@ -44,6 +46,7 @@ TABLE_COLUMNS = [
     "predicted_log_counts",
     "jsd",
     "norm_jsd",
+    "floor_jsd",
 ]
 BLOCK = 1024
 
@@ -94,6 +97,7 @@ def evaluate(
     genome: Genome,
     *,
     model_kind: str,
+    seed: int = 1234,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Score a prediction file against the observed signal.
 
@@ -105,22 +109,26 @@ def evaluate(
         The observed insertions, and the genome they are laid out on.
     model_kind
         ``"bias"`` or ``"chrombpnet"``: decides the verdicts.
+    seed
+        Of the random halves and of what is simulated for the ceilings.
 
     Returns
     -------
     metrics
-        The official keys ``counts_metrics`` and ``profile_metrics``, and ours.
+        The official keys ``counts_metrics`` and ``profile_metrics``, and ours: ``halves`` and ``yardsticks`` of each
+        group of regions are those of :mod:`bpflow.yardsticks`.
     table
         One row a region.
     """
     with open_predictions(predictions, genome) as file:
-        table = score_regions(file, signal, genome)
+        table = score_regions(file, signal, genome, seed=seed)
         examples = _examples(file, table, signal, genome)
         attributes, output_length = file.attributes, file.output_length
     metrics = summarise(table, model_kind=model_kind)
     metrics["examples"] = examples
     metrics["split"] = attributes.get("split")
     metrics["output_length"] = output_length
+    metrics["seed"] = seed
     return stamp("evaluate", **metrics), table[TABLE_COLUMNS]
 
 
@@ -189,22 +197,24 @@ def _read_header(handle: h5py.File, path: str, genome: Genome) -> Predictions:
     )
 
 
-def score_regions(file: Predictions, signal: SignalTrack, genome: Genome) -> pd.DataFrame:
-    """One row a region: the columns of the table, and ``nll``; profiles are read in blocks.
+def score_regions(file: Predictions, signal: SignalTrack, genome: Genome, *, seed: int) -> pd.DataFrame:
+    """One row a region: the columns of the table, ``nll``, and those of ``ReferenceScores.columns``.
 
-    ``jsd`` and ``norm_jsd`` are NaN where nothing was observed.
+    Profiles are read in blocks. ``jsd`` and ``norm_jsd`` are NaN where nothing was observed.
     """
     starts = _starts(file, genome)
+    blocks = [slice(first, first + BLOCK) for first in range(0, len(file), BLOCK)]
+    observed = ((signal.windows(starts[rows], file.output_length), file.peak[rows]) for rows in blocks)
+    references = ReferenceScores(average_profiles(observed, file.output_length), len(file), seed=seed)
     scores = {key: np.empty(len(file)) for key in ("jsd", "norm_jsd", "nll")}
     totals = np.empty(len(file), dtype=np.int64)
-    blocks = range(0, len(file), BLOCK)
-    for first in track(blocks, what="evaluating", unit="blocks"):
-        rows = slice(first, first + BLOCK)
+    for rows in track(blocks, what="evaluating", unit="blocks"):
         counts = signal.windows(starts[rows], file.output_length)
         probabilities, log_probabilities = file.profiles(rows)
         totals[rows] = counts.sum(axis=1)
         scores["jsd"][rows], scores["norm_jsd"][rows] = profile_distances(counts, probabilities)
         scores["nll"][rows] = multinomial_nll(log_probabilities, counts)
+        references.add(rows, counts, file.peak[rows])
     return pd.DataFrame(
         {
             "chrom": file.chrom,
@@ -214,6 +224,7 @@ def score_regions(file: Predictions, signal: SignalTrack, genome: Genome) -> pd.
             "observed_log_counts": np.log1p(totals),
             "predicted_log_counts": file.log_counts,
             **scores,
+            **references.columns(),
         }
     )
 
@@ -234,10 +245,15 @@ def summarise(table: pd.DataFrame, *, model_kind: str) -> dict[str, Any]:
         "counts_metrics": {name: _counts_metrics(rows, name, messages) for name, rows in groups.items()},
         "profile_metrics": {name: _profile_metrics(rows, name, messages) for name, rows in groups.items()},
         "multinomial_nll": {name: float(np.mean(rows["nll"])) for name, rows in groups.items()},
+        "halves": {name: halves(rows) for name, rows in groups.items()},
+    }
+    result["yardsticks"] = {
+        name: yardsticks(rows, result["halves"][name], result["counts_metrics"][name] | result["profile_metrics"][name])
+        for name, rows in groups.items()
     }
     if not groups:
         messages.append("There is no region to evaluate.")
-    result["verdicts"] = _verdicts(result["counts_metrics"], model_kind)
+    result["verdicts"] = verdicts(result["yardsticks"], model_kind)
     result["messages"] = messages
     return result
 
@@ -301,70 +317,6 @@ def _examples(file: Predictions, table: pd.DataFrame, signal: SignalTrack, genom
             }
         )
     return examples
-
-
-def _verdicts(counts: dict[str, dict[str, float]], model_kind: str) -> list[dict[str, Any]]:
-    # Thresholds: the advice that the official program prints in its report.
-    results = []
-    if model_kind == "bias":
-        if "peaks" in counts:
-            results.append(
-                verdict(
-                    "bias_counts_peaks",
-                    "Counts of the bias model in peaks (Pearson r)",
-                    counts["peaks"]["pearsonr"],
-                    good=-0.3,
-                    check=-0.5,
-                    threshold="above -0.3; from -0.5 to -0.3 needs a look",
-                    source=OFFICIAL_ADVICE,
-                    advice=(
-                        "The bias model does not oppose accessibility.",
-                        "Look for GC-rich motifs among what the bias model learned; if there are, choose bias regions "
-                        "with fewer insertions (a lower threshold factor).",
-                        "The bias model has captured AT-rich or inaccessible sequence: raise the threshold factor of "
-                        "the bias regions, or take a bias model of another sample of the same protocol.",
-                    ),
-                )
-            )
-        if "nonpeaks" in counts:
-            results.append(
-                verdict(
-                    "bias_counts_nonpeaks",
-                    "Counts of the bias model in non-peaks (Pearson r)",
-                    counts["nonpeaks"]["pearsonr"],
-                    good=0.0,
-                    check=-0.2,
-                    threshold="above 0",
-                    source=OFFICIAL_ADVICE,
-                    advice=(
-                        "The bias model predicts the depth of background regions.",
-                        "The bias model does not predict the depth of background regions; with little depth there this "
-                        "is common. Its profile matters more than its counts.",
-                        "The bias model's counts run against the background it was trained on: check that the "
-                        "non-peaks exclude peaks and artefacts, and train it again.",
-                    ),
-                )
-            )
-    elif "peaks" in counts:
-        results.append(
-            verdict(
-                "counts_peaks",
-                "Counts of ChromBPNet in peaks (Pearson r)",
-                counts["peaks"]["pearsonr"],
-                good=0.5,
-                check=0.3,
-                threshold="above 0.5; from 0.3 to 0.5 needs a look",
-                source=OFFICIAL_ADVICE,
-                advice=(
-                    "The model predicts how accessible unseen peaks are.",
-                    "The model predicts accessibility only in part: check the number of peaks and the depth, "
-                    "and whether training stopped early.",
-                    "The model does not predict accessibility: check peaks, depth and the enzyme shift before "
-                    "interpreting anything.",
-                ),
-            )
-        )
-    return results
 
 
 def _log_sum_exp(logits: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ __all__ = [
     "jensen_shannon",
     "mean_squared_error",
     "multinomial_nll",
+    "normalise_jsd",
     "normalised_jsd",
     "pearson",
     "profile_distances",
@@ -76,10 +77,15 @@ def profile_distances(
     counts: np.ndarray, probabilities: np.ndarray, *, threads: int = 1
 ) -> tuple[np.ndarray, np.ndarray]:
     """:func:`jensen_shannon` and :func:`normalised_jsd` of each row at once, (N,) float64 each."""
-    distance, baseline = _in_blocks(_both_distances, counts, probabilities, threads)
+    distance, to_uniform = _in_blocks(_both_distances, counts, probabilities, threads)
+    return distance, normalise_jsd(distance, to_uniform)
+
+
+def normalise_jsd(distance: np.ndarray, to_uniform: np.ndarray) -> np.ndarray:
+    """The normalised form of Jensen-Shannon distances, given the distances to the uniform profile."""
     flat = np.where(np.isnan(distance), np.nan, np.where(distance == 0, 0.0, np.inf))
-    ratio = np.divide(distance, baseline, out=flat, where=baseline > 0)
-    return distance, np.clip(1.0 - ratio, 0.0, 1.0)
+    ratio = np.divide(distance, to_uniform, out=flat, where=to_uniform > 0)
+    return np.clip(1.0 - ratio, 0.0, 1.0)
 
 
 def multinomial_nll(log_probabilities: np.ndarray, counts: np.ndarray) -> np.ndarray:

@@ -48,6 +48,7 @@ def verdict(
     source: str,
     advice: Sequence[str],
     lower_is_better: bool = False,
+    unknown: str = "It could not be computed: there are too few regions, or they are all alike.",
 ) -> dict[str, Any]:
     """Judge one number.
 
@@ -69,6 +70,8 @@ def verdict(
         What to do: for good, for check and for fail.
     lower_is_better
         Whether "beyond" means below.
+    unknown
+        What to do where the number could not be computed.
 
     Returns
     -------
@@ -78,7 +81,7 @@ def verdict(
     sign = -1.0 if lower_is_better else 1.0
     value = float(value)
     if math.isnan(value):
-        grade, text = "check", "It could not be computed: there are too few data, or they are all alike."
+        grade, text = "check", unknown
     else:
         grade = "good" if sign * value > sign * good else "check" if sign * value > sign * check else "fail"
         text = advice[GRADES.index(grade)]

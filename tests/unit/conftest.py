@@ -5,10 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+import pandas as pd
 import pytest
 
+from bpflow.cut_sites import ReadFile, make_signal
 from bpflow.genome import Genome, encode_fasta
 from bpflow.motif_discovery import Pattern, discover
+from bpflow.shift import Shift
+from bpflow.signal import SignalTrack
 from unit import simulated
 from unit.simulated_contributions import Simulated, simulate
 
@@ -43,6 +47,23 @@ def fragments(sequences) -> list[tuple[str, int, int]]:
 @pytest.fixture(scope="session")
 def fragment_file(fragments, tmp_path_factory) -> Path:
     return simulated.write_fragments(tmp_path_factory.mktemp("reads") / "fragments.tsv.gz", fragments, "# made up\n")
+
+
+@pytest.fixture(scope="session")
+def official_yeast(shared_data, tmp_path_factory) -> tuple[Genome, SignalTrack]:
+    """The yeast genome, and the insertions of the fragments that chrombpnet 1.0.1 was run on."""
+    folder, made = shared_data / "data" / "yeast", tmp_path_factory.mktemp("yeast")
+    genome = Genome.open(folder / "sacCer3.fa.gz")
+    table = pd.read_csv(folder / "fragments.tsv.gz", sep="\t", header=None, usecols=[0, 1, 2])
+    kept = [
+        (name, start, end)
+        for name, start, end in table.itertuples(index=False, name=None)
+        if name != "chrM" and end - start >= 10 and not (name == "chrXII" and start < 492_000 and end > 449_000)
+    ]
+    assert len(kept) == 302_134
+    reads = simulated.write_fragments(made / "reads.tsv.gz", kept)
+    make_signal([ReadFile(str(reads), shift=Shift(0, 0))], "ATAC", genome, output=made / "x.bw", qc=made / "x.json")
+    return genome, SignalTrack.open(made / "x.bw", genome)
 
 
 class Discovered(NamedTuple):

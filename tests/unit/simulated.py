@@ -124,6 +124,14 @@ def write_bam(
     return path
 
 
+def true_profiles(n: int, width: int, *, unevenness: float, rng: np.random.Generator) -> np.ndarray:
+    """(n, width) profiles: a hump of its own width and place, times an enzyme's log-normal preference of each base."""
+    place = np.arange(width) - width / 2 - rng.normal(0, width / 20, size=(n, 1))
+    hump = 0.3 + np.exp(-np.square(place / rng.uniform(width / 20, width / 5, size=(n, 1))) / 2)
+    profiles = hump * rng.lognormal(0, unevenness, size=(n, width))
+    return profiles / profiles.sum(axis=1, keepdims=True)
+
+
 def signal_track(array: np.ndarray, path: str = "made up") -> SignalTrack:
     """A track of insertions given for every base."""
     positions = np.flatnonzero(array)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from typing import NamedTuple
 
 import h5py
 import numpy as np
@@ -16,7 +17,7 @@ from bpflow import evaluation
 from bpflow.bigwig_writer import write_bigwig
 from bpflow.cli import main
 from bpflow.errors import InputError
-from bpflow.evaluation import evaluate, summarise
+from bpflow.evaluation import evaluate
 from bpflow.files import read_json, write_json
 from bpflow.genome import Genome
 from bpflow.signal import SignalTrack
@@ -182,55 +183,105 @@ def test_no_region_and_no_insertion_are_messages_not_crashes(tmp_path, genome, s
     assert read_json(tmp_path / "m.json")["profile_metrics"]["peaks"] == {"median_jsd": None, "median_norm_jsd": None}
 
 
-def counts_table(r: float, *, peak: int) -> pd.DataFrame:
-    """Two uncorrelated patterns mixed so that Pearson's r is exactly `r`."""
-    x, y = np.tile([1.0, 1.0, -1.0, -1.0], 5), np.tile([1.0, -1.0, 1.0, -1.0], 5)
-    predicted = r * x + math.sqrt(1 - r**2) * y
-    return pd.DataFrame(
-        {
-            "chrom": "chr1",
-            "center": 0,
-            "peak": peak,
-            "observed_total": 5,
-            "observed_log_counts": x,
-            "predicted_log_counts": predicted,
-            "jsd": 0.5,
-            "norm_jsd": 0.1,
-            "nll": 1.0,
-        }
-    )
+class Learnable(NamedTuple):
+    """A signal of known rates over 300 peaks and 300 non-peaks, and the rates."""
+
+    genome: Genome
+    rates: np.ndarray
+    signal: SignalTrack
+    regions: list[tuple[str, int, int]]
 
 
-@pytest.mark.parametrize(
-    ("model_kind", "peak", "r", "expected"),
-    [
-        ("bias", 1, 0.2, "good"),
-        ("bias", 1, -0.29, "good"),
-        ("bias", 1, -0.31, "check"),
-        ("bias", 1, -0.51, "fail"),
-        ("bias", 0, 0.05, "good"),
-        ("bias", 0, -0.05, "check"),
-        ("bias", 0, -0.5, "fail"),
-        ("chrombpnet", 1, 0.51, "good"),
-        ("chrombpnet", 1, 0.4, "check"),
-        ("chrombpnet", 1, 0.29, "fail"),
-    ],
-)
-def test_verdicts_change_at_the_advised_thresholds(model_kind, peak, r, expected):
-    (item,) = summarise(counts_table(r, peak=peak), model_kind=model_kind)["verdicts"]
-    assert item["value"] == pytest.approx(r, abs=1e-5)
-    assert item["verdict"] == expected
-    assert item["source"] == "kundajelab/chrombpnet report advice"
-    assert item["threshold"]
-    assert item["advice"]
+@pytest.fixture(scope="module")
+def learnable(tmp_path_factory) -> Learnable:
+    width, regions, rng = 200, 600, np.random.default_rng(6)
+    fasta = tmp_path_factory.mktemp("learnable") / "genome.fa"
+    fasta.write_text(f">chr1\n{'ACGT' * (width * regions // 4)}\n")
+    peak = np.arange(regions) < regions // 2
+    totals = np.where(peak, 300, 80) * rng.lognormal(0, 0.7, size=regions)
+    rates = totals[:, None] * simulated.true_profiles(regions, width, unevenness=1.2, rng=rng)
+    signal = simulated.signal_track(rng.poisson(rates).ravel())
+    described = [("chr1", width * i + width // 2, int(peak[i])) for i in range(regions)]
+    return Learnable(Genome.open(fasta), rates, signal, described)
 
 
-def test_bias_model_gets_a_verdict_for_peaks_and_for_nonpeaks():
-    table = pd.concat([counts_table(0.1, peak=1), counts_table(0.1, peak=0)], ignore_index=True)
-    names = [item["name"] for item in summarise(table, model_kind="bias")["verdicts"]]
-    assert len(names) == 2
-    assert "in peaks" in names[0]
-    assert "in non-peaks" in names[1]
+def graded(path, learnable, rates, *, model_kind, signal=None) -> dict[str, str]:
+    """Grades of a model that predicts these rates, by key."""
+    write_predictions(path, learnable.regions, logits=np.log(rates), log_counts=np.log1p(rates.sum(axis=1)))
+    metrics, _ = evaluate(path, signal or learnable.signal, learnable.genome, model_kind=model_kind)
+    return {item["key"]: item["verdict"] for item in metrics["verdicts"]}
+
+
+def of_other_regions(rates: np.ndarray) -> np.ndarray:
+    """The rates of peaks shuffled among peaks, and those of non-peaks among non-peaks."""
+    order = np.random.default_rng(7).permuted(np.arange(len(rates)).reshape(2, -1), axis=1)
+    return rates[order.ravel()]
+
+
+def test_a_model_that_knows_the_rates_is_good(tmp_path, learnable):
+    assert graded(tmp_path / "p.h5", learnable, learnable.rates, model_kind="chrombpnet") == {
+        "counts_peaks": "good",
+        "profile_peaks": "good",
+    }
+    assert graded(tmp_path / "p.h5", learnable, learnable.rates, model_kind="bias") == {
+        "bias_counts_peaks": "good",
+        "bias_counts_nonpeaks": "good",
+        "bias_profile_nonpeaks": "good",
+    }
+
+
+def test_a_model_that_learned_nothing_fails(tmp_path, learnable):
+    shuffled = of_other_regions(learnable.rates)
+    assert graded(tmp_path / "p.h5", learnable, shuffled, model_kind="chrombpnet") == {
+        "counts_peaks": "fail",
+        "profile_peaks": "fail",
+    }
+    assert graded(tmp_path / "p.h5", learnable, shuffled, model_kind="bias")["bias_profile_nonpeaks"] == "fail"
+    average = learnable.rates.mean(axis=0) * np.random.default_rng(8).lognormal(size=(600, 1))
+    assert graded(tmp_path / "p.h5", learnable, average, model_kind="chrombpnet") == {
+        "counts_peaks": "fail",
+        "profile_peaks": "fail",
+    }
+
+
+def test_a_bias_model_that_opposes_accessibility_fails(tmp_path, learnable):
+    opposed = learnable.rates / learnable.rates.sum(axis=1, keepdims=True) ** 2
+    assert graded(tmp_path / "p.h5", learnable, opposed, model_kind="bias") == {
+        "bias_counts_peaks": "fail",
+        "bias_counts_nonpeaks": "fail",
+        "bias_profile_nonpeaks": "good",
+    }
+
+
+def test_too_few_insertions_are_not_called_good_even_for_the_truth(tmp_path, learnable):
+    thin = np.random.default_rng(9).binomial(simulated.every_base(learnable.signal, learnable.rates.size), 0.002)
+    signal = simulated.signal_track(thin)
+    assert graded(tmp_path / "p.h5", learnable, learnable.rates, model_kind="chrombpnet", signal=signal) == {
+        "counts_peaks": "check",
+        "profile_peaks": "check",
+    }
+    bias = graded(tmp_path / "p.h5", learnable, learnable.rates, model_kind="bias", signal=signal)
+    assert bias["bias_profile_nonpeaks"] == "check"
+
+
+def test_yardsticks_are_recorded_for_every_group(tmp_path, learnable):
+    write_predictions(tmp_path / "p.h5", learnable.regions, logits=np.log(learnable.rates))
+    arguments = (tmp_path / "p.h5", learnable.signal, learnable.genome)
+    metrics, table = evaluate(*arguments, model_kind="chrombpnet", seed=5)
+    groups = ["peaks_and_nonpeaks", "peaks", "nonpeaks"]
+    assert list(metrics["yardsticks"]) == list(metrics["halves"]) == groups
+    for name in groups:
+        found = metrics["yardsticks"][name]
+        official = metrics["counts_metrics"][name] | metrics["profile_metrics"][name]
+        assert list(found) == ["pearsonr", "spearmanr", "median_jsd", "median_norm_jsd"]
+        assert all(found[metric]["value"] == official[metric] for metric in found)
+    peaks = table[table["peak"] == 1]
+    assert metrics["yardsticks"]["peaks"]["median_jsd"]["floor"] == peaks["floor_jsd"].median()
+    assert metrics["seed"] == 5
+    again, _ = evaluate(*arguments, model_kind="chrombpnet", seed=5)
+    other, _ = evaluate(*arguments, model_kind="chrombpnet", seed=6)
+    assert again == metrics
+    assert other["halves"] != metrics["halves"]
 
 
 def test_files_that_cannot_be_evaluated_are_named(tmp_path, genome, signal):
@@ -268,6 +319,7 @@ def test_the_table_has_one_row_a_region(tmp_path, genome, signal):
         "predicted_log_counts",
         "jsd",
         "norm_jsd",
+        "floor_jsd",
     ]
     np.testing.assert_allclose(read["norm_jsd"], table["norm_jsd"], rtol=1e-5)
 
@@ -281,6 +333,7 @@ def test_command_line(tmp_path, genome, signal, capsys):
     written = json.loads((tmp_path / "out/m.json").read_text())
     assert written["stage"] == "evaluate"
     assert written["model_kind"] == "chrombpnet"
+    assert written["seed"] == 1234
     assert written["chromosomes"] == ["chr1", "chr2"]
     assert len(pd.read_csv(tmp_path / "out/r.tsv.gz", sep="\t")) == 60
     options[1] = str(tmp_path / "absent.h5")

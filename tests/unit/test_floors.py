@@ -38,7 +38,7 @@ FLOORS = {
         *("variant_headers", "variant_files", "variant_checks", "variant_survey", "variant_windows"),
         "annotated_vcf",
     ],
-    2: ["models", "losses", "metrics", "significance", "formats", "shuffles"],
+    2: ["models", "losses", "metrics", "halves", "rate_mixture", "significance", "formats", "shuffles"],
     3: [
         *("training", "training_state", "stepping", "batches", "world", "divergence", "averaging", "optimiser"),
         *("bias_scaling", "checkpoints", "devices"),
@@ -46,7 +46,8 @@ FLOORS = {
         "contribution_file",
     ],
     4: [
-        *("evaluation", "bias_choice", "sample_comparison", "tracks", "recovery", "views", "loci"),
+        *("evaluation", "evaluation_verdicts", "reference_scores", "yardsticks"),
+        *("bias_choice", "sample_comparison", "tracks", "recovery", "views", "loci"),
         *("footprints", "footprint_record", "footprint_file", "footprint_average"),
         *("mutagenesis", "mutagenesis_file"),
         *("contributions", "motif_discovery", "motif_matches", "motif_instances", "motif_record"),

@@ -4,14 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bpflow.cut_sites import ReadFile, make_signal
 from bpflow.errors import InputError
 from bpflow.folds import Fold, read_fold
-from bpflow.genome import Genome
 from bpflow.regions import centers, from_centers, on, read_regions
 from bpflow.selection import Windows, select_for_bias, select_for_chrombpnet
-from bpflow.shift import Shift
-from bpflow.signal import SignalTrack
 from unit import simulated
 
 FOLD = Fold(("chr1",), ("chr2",), ("chr3",))
@@ -105,27 +101,16 @@ def test_a_split_without_regions_stops(genome):
 
 
 @pytest.mark.system
-def test_official_decisions_on_the_official_input(tmp_path, shared_data):
+def test_official_decisions_on_the_official_input(shared_data, official_yeast):
     """The filtered regions and loss weights that chrombpnet 1.0.1 chose on the yeast data."""
-    folder = shared_data / "data" / "yeast"
-    reference = folder / "reference_run"
-    genome = Genome.open(folder / "sacCer3.fa.gz")
-    kept = [
-        (name, start, end)
-        for name, start, end in read_fragments(folder / "fragments.tsv.gz")
-        if name != "chrM" and end - start >= 10 and not (name == "chrXII" and start < 492_000 and end > 449_000)
-    ]
-    assert len(kept) == 302_134
-    reads = simulated.write_fragments(tmp_path / "reads.tsv.gz", kept)
-    make_signal(
-        [ReadFile(str(reads), shift=Shift(0, 0))], "ATAC", genome, output=tmp_path / "x.bw", qc=tmp_path / "x.json"
-    )
+    reference = shared_data / "data" / "yeast" / "reference_run"
+    genome, signal = official_yeast
     arguments = (
         read_regions(reference / "peaks.narrowPeak", genome),
         read_regions(reference / "nonpeaks.narrowPeak", genome),
         read_fold(reference / "fold_0.json", genome),
         genome,
-        SignalTrack.open(tmp_path / "x.bw", genome),
+        signal,
     )
     bias = select_for_bias(*arguments, windows=Windows(2114, 1000, 0), threshold_factor=0.8)
     main = select_for_chrombpnet(*arguments, windows=Windows(2114, 1000, 200), negative_ratio=0.1)
@@ -142,8 +127,3 @@ def test_official_decisions_on_the_official_input(tmp_path, shared_data):
 
 def places(frame):
     return sorted(zip(frame["chrom"], centers(frame), strict=True))
-
-
-def read_fragments(path):
-    table = pd.read_csv(path, sep="\t", header=None, usecols=[0, 1, 2])
-    return list(table.itertuples(index=False, name=None))

@@ -56,9 +56,11 @@ rule evaluate:
     resources:
         mem_mb=scaled(8000),
         runtime=scaled(60),
+    params:
+        seed=CONFIG["seed"],
     shell:
         "python -m bpflow evaluate --predictions {input.predictions} --signal {input.signal:q} --genome {input.genome}"
-        " --model-kind {wildcards.model} --output {output.metrics} --table {output.regions} > {log} 2>&1"
+        " --model-kind {wildcards.model} --seed {params.seed} --output {output.metrics} --table {output.regions} > {log} 2>&1"
 
 
 # Where there is more than one sample.

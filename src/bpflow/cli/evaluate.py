@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 
-from bpflow.cli.options import add_genome
+from bpflow.cli.options import add_genome, add_seed
 from bpflow.evaluation import MODEL_KINDS, evaluate
 from bpflow.files import write_json
 from bpflow.genome import Genome
@@ -14,7 +14,8 @@ from bpflow.tables import write_table
 
 SUMMARY = (
     "Compare predictions with the observed signal: Pearson and Spearman correlation of log counts, Jensen-Shannon "
-    "distances of profiles, three example peaks chosen by rank, and verdicts with their thresholds."
+    "distances of profiles, each between its floor and its ceiling; three example peaks chosen by rank, and verdicts "
+    "with their thresholds."
 )
 
 log = logging.getLogger("bpflow")
@@ -28,6 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model-kind", required=True, choices=MODEL_KINDS, help="which model predicted: decides the verdicts"
     )
+    add_seed(parser)
     parser.add_argument("--output", required=True, metavar="FILE", help="metrics to write (JSON)")
     parser.add_argument("--table", required=True, metavar="FILE", help="one line a region to write (.tsv.gz)")
 
@@ -36,7 +38,7 @@ def run(args: argparse.Namespace) -> None:
     """Score the predictions."""
     genome = Genome.open(args.genome)
     signal = SignalTrack.open(args.signal, genome)
-    metrics, table = evaluate(args.predictions, signal, genome, model_kind=args.model_kind)
+    metrics, table = evaluate(args.predictions, signal, genome, model_kind=args.model_kind, seed=args.seed)
     write_table(table, args.table)
     write_json(args.output, metrics)
     for item in metrics["verdicts"]:

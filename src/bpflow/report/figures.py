@@ -22,6 +22,7 @@ __all__ = [
     "chromosome_counts",
     "counts_scatter",
     "factor_sweep",
+    "floor_to_ceiling",
     "footprint",
     "fragment_lengths",
     "gc_content",
@@ -284,6 +285,49 @@ def profile_example(observed: Sequence[float], predicted: Sequence[float], predi
             "anchor": "x",
             "rangemode": "tozero",
         },
+    )
+
+
+def floor_to_ceiling(shares: Sequence[tuple[str, float, float | None]]) -> go.Figure:
+    """A bar from floor (0) to ceiling (1) for each label, the first on top, and a mark at the model's share.
+
+    Marks far outside are drawn at the edge, and named in full on hover.
+
+    Parameters
+    ----------
+    shares
+        Label, share and its standard error, if there is one.
+    """
+    labels = [_label(label) for label, _, _ in shares]
+    share = np.asarray([value for _, value, _ in shares], dtype=np.float32)
+    error = np.asarray([value or 0.0 for _, _, value in shares], dtype=np.float32)
+    low, high = -0.5, 1.25
+    traces = [
+        go.Bar(
+            y=labels,
+            x=np.ones(len(labels), dtype=np.int32),
+            orientation="h",
+            width=0.5,
+            marker={"color": ROLES["observed"].light, "opacity": 0.35},
+            hoverinfo="skip",
+        ),
+        go.Scatter(
+            y=labels,
+            x=share.clip(low, high),
+            error_x={"type": "data", "array": error, "color": ROLES["corrected"].light, "thickness": 2},
+            mode="markers",
+            marker={"size": 10, "symbol": "diamond", "color": ROLES["corrected"].light},
+            customdata=share,
+            hovertemplate="%{y}: %{customdata:.1%} of the way<extra></extra>",
+        ),
+    ]
+    return _figure(
+        traces,
+        x="share of the way from floor to ceiling",
+        y="",
+        height=90 + 26 * len(labels),
+        x_axis={"range": [low - 0.05, high + 0.05], "tickformat": ".0%"},
+        y_axis={"autorange": "reversed", "automargin": True},
     )
 
 

@@ -11,6 +11,7 @@ from bpflow.report.format import duration, number, plain, signed
 from bpflow.report.metrics import GROUPS, METRICS, MODELS, metric
 from bpflow.report.run import Check, FoldResult, ModelResult, Record
 from bpflow.report.summary import worst
+from bpflow.report.yardsticks import yardstick_blocks
 
 __all__ = ["Limits", "fold_section", "footprint_blocks"]
 
@@ -138,6 +139,7 @@ def _metrics(fold: FoldResult, models: Sequence[ModelResult], limits: Limits) ->
                 "no better than a flat profile.",
             )
         )  # fmt: skip
+        blocks += yardstick_blocks(record)
     panels = []
     for drawn_model, flag, where, role in (
         (fold.chrombpnet, 1, "ChromBPNet in peaks", "corrected"),

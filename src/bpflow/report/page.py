@@ -33,6 +33,7 @@ PAGE_EXAMPLES = 400
 MOST = Limits(points=5_000, examples=9)
 LEAST = Limits(points=500, examples=2)
 MOST_SAMPLES = 4
+SCRIPTS = ("report", "tables", "loci")
 
 WORDS = {"good": ("✓", "good"), "check": ("!", "check"), "fail": ("✕", "fail"), "none": ("?", "open")}
 
@@ -70,7 +71,7 @@ def render(run: Run, *, title: str = "bpflow report", sample_pages: str | None =
     templates = files("bpflow.report").joinpath("templates")
     scripts = {
         "plotly": get_plotlyjs(),
-        **{name: templates.joinpath(f"{name}.js").read_text(encoding="utf-8") for name in ("report", "tables", "loci")},
+        **{name: templates.joinpath(f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS},
     }
     return environment.get_template("report.html.j2").render(
         title=title,

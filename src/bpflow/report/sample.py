@@ -7,8 +7,10 @@ from pathlib import Path
 
 from bpflow.report import figures
 from bpflow.report.blocks import Badge, Block, Facts, Figures, Legend, Panel, Prose, Section, anchor, table
+from bpflow.report.enrichment import enrichment_blocks
 from bpflow.report.fold import Limits, fold_section, footprint_blocks
 from bpflow.report.format import ABSENT, number, percent, plain, signed
+from bpflow.report.fragments import fragment_blocks
 from bpflow.report.loci import loci_section
 from bpflow.report.logos import information, logo_svg
 from bpflow.report.metrics import metrics_section
@@ -162,6 +164,7 @@ def _reads(signal: Record) -> list[Block]:
             ],
         ),
     ]
+    blocks += fragment_blocks(signal)
     causes = list(dict.fromkeys(cause for file in files for cause in file.get("dropped") or {}))
     if causes:
         blocks.append(
@@ -316,7 +319,11 @@ def _peaks(peaks: Record) -> list[Block]:
     if peaks.get("macs3"):
         items.append(("MACS3", plain(peaks["macs3"])))
     removed = [(cause.replace("_", " "), number(count)) for cause, count in peaks["removed"].items()]
-    return [Facts(items), table("Peaks removed, by cause", {"cause": "t", "peaks": "n"}, removed)]
+    return [
+        Facts(items),
+        table("Peaks removed, by cause", {"cause": "t", "peaks": "n"}, removed),
+        *enrichment_blocks(peaks),
+    ]
 
 
 def _nonpeaks(folds: Sequence[FoldResult]) -> list[Block]:
