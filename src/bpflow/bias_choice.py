@@ -299,13 +299,12 @@ def _reasoning(
         sentences.append(f"{chosen.factor:g} is the only one that remains.")
     else:
         best = max(finalists, key=_score)
-        jsd = "median normalised JSD in non-peaks"
         sentences.append(
-            f"Of the {len(finalists)} that remain, {chosen.factor:g} has the best {jsd} ({chosen.norm_jsd:.4f})."
-            if best is chosen
-            else f"Of the {len(finalists)} that remain, {best.factor:g} has the best {jsd} ({best.norm_jsd:.4f}); "
-            f"{chosen.factor:g} is the lowest within {TIE:g} of it ({chosen.norm_jsd:.4f})."
+            f"Of the {len(finalists)} that remain, the factor {best.factor:g} has the best median normalised JSD in "
+            f"non-peaks, {best.norm_jsd:.4f}."
         )
+        if chosen is not best:
+            sentences.append(f"{chosen.factor:g}, with {chosen.norm_jsd:.4f}, is the lowest within {TIE:g} of it.")
     looks = [item["name"] for item in chosen.verdicts if item["verdict"] == "check"]
     return sentences + [f"It needs a look: {name}." for name in looks]
 

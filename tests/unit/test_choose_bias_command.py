@@ -11,6 +11,7 @@ import pytest
 from bpflow.cli import main
 from unit.made_up_candidates import metrics, motifs, write_candidate
 from unit.simulated_contributions import Simulated, write_simulated
+from unit.small_training import bias_training, write_inputs
 
 
 def choose(output: Path, *options: list[str]) -> dict[str, Any]:
@@ -80,6 +81,36 @@ def test_a_planted_factor_puts_a_candidate_out(tmp_path, discovered, head):
     alone = choose(tmp_path / "alone.json", options[1])
     assert (alone["chosen"], alone["passed"]) == (0.8, False)
     assert [item["key"] for item in alone["verdicts"] if item["verdict"] == "fail"] == [f"bias_motifs_{head}"]
+
+
+def test_what_other_commands_write_is_read(tmp_path, genome, genome_json):
+    """A bias model trained for an epoch, predicted, evaluated, explained and searched as by the workflow."""
+    inputs = write_inputs(tmp_path, genome)
+    run(*bias_training(inputs, genome_json, tmp_path, "--epochs", 1))
+    model, signal = tmp_path / "bias.safetensors", tmp_path / "signal.bw"
+    valid = ["--fold", tmp_path / "fold.json", "--split", "valid", "--device", "cpu"]
+    regions = ["--genome", genome_json, "--regions", tmp_path / "peaks.narrowPeak"]
+    nonpeaks = ["--nonpeaks", tmp_path / "nonpeaks.narrowPeak"]
+    run("predict", "--model", model, *regions, *nonpeaks, *valid, "--output", tmp_path / "p.h5")
+    evaluated = ["--model-kind", "bias", "--output", tmp_path / "metrics.json", "--table", tmp_path / "regions.tsv"]
+    run("evaluate", "--predictions", tmp_path / "p.h5", "--signal", signal, "--genome", genome_json, *evaluated)
+    explained = ["--references", 2, "--output-dir", tmp_path]
+    run("contributions", "--model", model, "--view", "bias", *regions, *valid, *explained)
+    for head in ("counts", "profile"):
+        found = ["--contributions", tmp_path / f"{head}.h5", "--output-dir", tmp_path / head]
+        run("motifs", *found, "--window", 100, "--threads", 1)
+    files = [tmp_path / name for name in ("metrics.json", "counts/motifs.json", "profile/motifs.json")]
+    record = choose(tmp_path / "choice.json", ["--candidate", "0.5", "0", *map(str, files)])
+    (fold,) = record["candidates"][0]["folds"]
+    assert (fold["peaks"], fold["nonpeaks"]) == (43, 43)
+    written = json.loads(files[0].read_text())
+    assert fold["counts_peaks"] == written["counts_metrics"]["peaks"]["pearsonr"]
+    assert fold["counts_nonpeaks"] == written["counts_metrics"]["nonpeaks"]["pearsonr"]
+    assert fold["norm_jsd"] == written["profile_metrics"]["nonpeaks"]["median_norm_jsd"]
+
+
+def run(*words: object) -> None:
+    main([str(word) for word in words])
 
 
 WRONG = [

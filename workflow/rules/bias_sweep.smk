@@ -166,4 +166,4 @@ rule chosen_bias:
     shell:
         "factor=$(python -c 'import json, sys; print(json.load(open(sys.argv[1]))[\"chosen\"])' {input.choice} 2> {log});"
         " for file in {params.files}; do"
-        ' cp -- {params.folder}/bias_sweep/"$factor"/"$file" {params.folder}/"$file" >> {log} 2>&1; done'
+        ' cp -- "{params.folder}/bias_sweep/$factor/$file" "{params.folder}/$file" >> {log} 2>&1; done'
