@@ -36,6 +36,15 @@ include: "workflow/rules/variants.smk"
 include: "workflow/rules/report.smk"
 
 
+# For `bpflow status`.
+onstart:
+    settings.write_plan(f"{CONFIG['results']}/logs/plan.json", workflow.dag)
+
+
+onerror:
+    print(f"Which jobs failed, and why: bpflow status --results {CONFIG['results']}", file=sys.stderr)
+
+
 # The whole way.
 rule all:
     default_target: True

@@ -6,6 +6,7 @@ Read by Snakemake's own Python while it parses the workflow, so only the standar
 
 from bpflow.settings.config import PRESETS, candidate_factors, resolve_config, stopping_verdicts, threshold_factor
 from bpflow.settings.paths import made_by_demo
+from bpflow.settings.plan import write_plan
 from bpflow.settings.resolved import write_resolved
 from bpflow.settings.schema import load_schema, schema_keys
 from bpflow.settings.sheet import Sample, read_samples
@@ -21,5 +22,6 @@ __all__ = [
     "schema_keys",
     "stopping_verdicts",
     "threshold_factor",
+    "write_plan",
     "write_resolved",
 ]
