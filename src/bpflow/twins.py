@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -28,10 +28,12 @@ SAMPLED_BITS = 5
 # A peak is its middle; it was seen where it lies in what a model is taught to predict.
 MIDDLE, SEEN = 500, 1000
 LEAST_SHARED = 0.5
+# About 15 of 469 are sampled; too few are left where bases are unknown.
+LEAST_WORDS = 5
 # Centres this close are one peak: of several samples, or several summits of one.
 ONE_PEAK = 100
 WINDOWS_AT_ONCE = 128
-PEAKS_AT_ONCE = 4096
+PEAKS_AT_ONCE = 1024
 PAIRS_LISTED, PAIRS_NAMED = 10, 3
 # Words have lost their last bits.
 NO_WORD = np.uint64(2**64 - 1)
@@ -103,30 +105,56 @@ def find_twins(genome: Genome, peaks: pd.DataFrame) -> Twins:
     offsets = np.array(list(genome.offsets.values()), dtype=np.int64)
     chromosome = np.searchsorted(offsets, centres, side="right") - 1
     peak, word, in_middle = _sampled_words(genome, centres)
-    # The chromosome takes the place of the hash's last bits, so that one array is to be sorted.
-    bits = np.uint64(len(genome.names).bit_length())
-    seen = np.sort(word >> bits << bits | chromosome[peak].astype(np.uint64))
-    seen = seen[_changes(seen)]
-    shared, of_chromosome = seen >> bits, (seen & ((1 << bits) - np.uint64(1))).astype(np.int64)
-    first = np.flatnonzero(_changes(shared))
-    number = np.diff(first, append=len(shared))
-    shared, first, number = (column[number > 1] for column in (shared[first], first, number))
-    peak, word = peak[in_middle], word[in_middle] >> bits
-    own = np.bincount(peak, minlength=len(centres))
-    found = [np.zeros(0, dtype=np.int64)]
+    shared = _shared_words(word, chromosome[peak], len(genome.names))
+    peak, word = peak[in_middle], word[in_middle] >> shared.bits
+    found = [np.zeros((2, 0), dtype=np.int64)]
     bounds = np.searchsorted(peak, np.arange(0, len(centres) + PEAKS_AT_ONCE, PEAKS_AT_ONCE))
     for low, high in itertools.pairwise(bounds.tolist()):
-        place = np.searchsorted(shared, word[low:high])
-        known = np.flatnonzero(np.append(shared, NO_WORD)[place] == word[low:high])
-        hit, place = low + known, place[known]
-        rows = np.repeat(peak[hit], number[place])
-        within = np.arange(len(rows)) - np.repeat(np.cumsum(number[place]) - number[place], number[place])
-        others = of_chromosome[np.repeat(first[place], number[place]) + within]
-        pairs, words = np.unique(rows.astype(np.int64) * len(genome.names) + others, return_counts=True)
-        found.append(pairs[words >= LEAST_SHARED * own[pairs // len(genome.names)]])
-    peak, other = np.divmod(np.concatenate(found), len(genome.names))
+        found.append(_twins_of(peak[low:high], word[low:high], shared, len(genome.names)))
+    peak, other = np.concatenate(found, axis=1)
     elsewhere = other != chromosome[peak]
     return Twins(genome.names, chromosome, peak[elsewhere], other[elsewhere])
+
+
+class _Shared(NamedTuple):
+    """Words that stand on more than one chromosome, and on which.
+
+    Of each of the sorted `words`, shortened by `bits`, the chromosomes are `number` entries of `chromosomes` from
+    `first` on. The last word is none.
+    """
+
+    words: np.ndarray
+    first: np.ndarray
+    number: np.ndarray
+    chromosomes: np.ndarray
+    bits: np.uint64
+
+
+def _shared_words(word: np.ndarray, chromosome: np.ndarray, chromosomes: int) -> _Shared:
+    # The chromosome takes the place of the hash's last bits, so that one array is to be sorted.
+    bits = np.uint64(chromosomes.bit_length())
+    seen = np.sort(word >> bits << bits | chromosome.astype(np.uint64))
+    seen = seen[_changes(seen)]
+    words = seen >> bits
+    first = np.flatnonzero(_changes(words))
+    number = np.diff(first, append=len(words))
+    first, number = first[number > 1], number[number > 1]
+    on = (seen - (words << bits)).astype(np.int64)
+    return _Shared(np.append(words[first], NO_WORD), first, number, on, bits)
+
+
+def _twins_of(peak: np.ndarray, word: np.ndarray, shared: _Shared, chromosomes: int) -> np.ndarray:
+    """Peaks and chromosomes that hold half or more of their words, (2, T), from all words of some peaks."""
+    place = np.searchsorted(shared.words[:-1], word)
+    hit = np.flatnonzero(shared.words[place] == word)
+    number = shared.number[place[hit]]
+    rows = np.repeat(peak[hit].astype(np.int64), number)
+    within = np.arange(len(rows)) - np.repeat(np.cumsum(number) - number, number)
+    on = shared.chromosomes[np.repeat(shared.first[place[hit]], number) + within]
+    pairs, words = np.unique(rows * chromosomes + on, return_counts=True)
+    row, other = np.divmod(pairs, chromosomes)
+    own = np.searchsorted(peak, row, side="right") - np.searchsorted(peak, row)
+    return np.stack([row, other])[:, (words >= LEAST_SHARED * own) & (own >= LEAST_WORDS)]
 
 
 def _sampled_words(genome: Genome, centres: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
