@@ -60,17 +60,7 @@ def loci_section(record: Record, here: str) -> Section:
         LocusBrowser(
             f"{here}-browser",
             GOOD,
-            [
-                (title, options)
-                for title, options in (
-                    ("Named loci", [(place, locus["name"]) for place, locus in enumerate(loci) if not _is_peak(locus)]),
-                    (
-                        "Peaks, from many insertions to few",
-                        [(place, _peak_name(locus)) for place, locus in enumerate(loci) if _is_peak(locus)],
-                    ),
-                )
-                if options
-            ],
+            _groups(loci),
             list(dict.fromkeys(text for locus in loci for text in (locus["name"], _place(locus)))),
             _content(loci),
         ),
@@ -92,6 +82,14 @@ def loci_section(record: Record, here: str) -> Section:
 
 def _is_peak(locus: Record) -> bool:
     return locus["quantile"] is not None
+
+
+def _groups(loci: Sequence[Record]) -> list[tuple[str, list[tuple[int, str]]]]:
+    """What there is to choose from, with the place of each in the list."""
+    named = [(place, locus["name"]) for place, locus in enumerate(loci) if not _is_peak(locus)]
+    peaks = [(place, _peak_name(locus)) for place, locus in enumerate(loci) if _is_peak(locus)]
+    groups = [("Named loci", named), ("Peaks, from many insertions to few", peaks)]
+    return [group for group in groups if group[1]]
 
 
 def _place(locus: Record) -> str:

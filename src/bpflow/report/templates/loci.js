@@ -192,7 +192,7 @@
       data.push({
         x0: from + 1, dx: 1, y: new Float32Array(to - from).fill(0.5),
         text: [...locus.sequence.slice(from - locus.start, to - locus.start)],
-        xaxis: "x", yaxis: last, name: "base", mode: "markers", marker: { opacity: 0, color: ink },
+        xaxis: "x", yaxis: last, name: "base", mode: "lines", line: { width: 0, color: ink },
         hovertemplate: "%{text}",
       });
       if (readable) data.push(...letters(() => 1, last));
@@ -266,7 +266,8 @@
       choose(found);
       const spare = Math.max(0, LEAST_SPAN - (last - first)) / 2;
       look(Math.max(first - spare, locus.start), Math.min(last + spare, locus.end));
-      return first < locus.start || last > locus.end ? `Only a part of ${text} is in this page; that part is shown.` : "";
+      const cut = first < locus.start || last > locus.end;
+      return cut ? `Only a part of ${text} is in this page; that part is shown.` : "";
     }
 
     root.addEventListener("click", (event) => {
@@ -278,9 +279,12 @@
       say("");
       choose(Number(select.value));
     });
-    [head, part("common"), part("fitted")].forEach((control) => control.addEventListener("change", () => drawn && draw()));
+    for (const control of [head, part("common"), part("fitted")]) {
+      control.addEventListener("change", () => drawn && draw());
+    }
     const keys = {
-      ArrowLeft: "left", ArrowRight: "right", "+": "zoom-in", "=": "zoom-in", "-": "zoom-out", 0: "whole", Home: "whole",
+      ArrowLeft: "left", ArrowRight: "right", "+": "zoom-in", "=": "zoom-in", "-": "zoom-out",
+      0: "whole", Home: "whole",
     };
     plot.addEventListener("keydown", (event) => {
       if (!keys[event.key] || event.ctrlKey || event.metaKey || event.altKey) return;
