@@ -21,6 +21,8 @@ METRICS = {
     "median_jsd": "profile: median JSD",
     "median_norm_jsd": "profile: median normalised JSD",
 }
+# Beside bars there is less room, on a phone above all.
+SHORT = {"pearsonr": "Pearson r", "spearmanr": "Spearman ρ", "median_jsd": "JSD", "median_norm_jsd": "norm. JSD"}
 
 
 def yardstick_table(record: Record) -> Table:
@@ -52,7 +54,7 @@ def yardstick_blocks(record: Record) -> list[Block]:
     if not record.get("yardsticks"):
         return []
     shares = [
-        (f"{GROUPS[group]}, {METRICS[metric]}", found["share"], found["standard_error"])
+        (f"{GROUPS[group]}: {SHORT[metric]}", found["share"], found["standard_error"])
         for group, metric, found in _yardsticks(record)
         if found["share"] is not None
     ]
