@@ -14,6 +14,9 @@ __all__ = ["yardstick_blocks", "yardstick_table"]
 
 Record = dict[str, Any]
 
+# Beside bars there is less room, on a phone above all.
+SHORT = {"pearsonr": "Pearson r", "spearmanr": "Spearman ρ", "median_jsd": "JSD", "median_norm_jsd": "norm. JSD"}
+
 
 def yardstick_table(record: Record) -> Table:
     """Value, floor and ceiling of each metric, with the share of the way, from a record of ``bpflow evaluate``."""
@@ -44,7 +47,7 @@ def yardstick_blocks(record: Record) -> list[Block]:
     if not record.get("yardsticks"):
         return []
     shares = [
-        (f"{GROUPS[group]}, {METRICS[metric]}", found["share"], found["standard_error"])
+        (f"{GROUPS[group]}: {SHORT[metric]}", found["share"], found["standard_error"])
         for group, metric, found in _yardsticks(record)
         if found["share"] is not None
     ]
