@@ -154,7 +154,21 @@ def report_params():
         "folds": FOLDS,
         # A function, because braces in a plain param are taken for wildcards.
         "title": lambda wildcards: CONFIG["report"]["title"],
+        "pdf": lambda wildcards, output: f"--pdf {output.pdf}" if "pdf" in output.keys() else "",
     }
+
+
+def printed_report():
+    """The whole report as a PDF, if one is asked for."""
+    if not CONFIG["report"]["pdf"]:
+        return {}
+    pdf = report(
+        "<results>/report.pdf",
+        caption="../report/report.rst",
+        category="Reports",
+        labels={"page": "Whole run, to print"},
+    )
+    return {"pdf": pdf}
 
 
 def qc_files():

@@ -44,7 +44,8 @@ rule qc_report:
         folder=subpath(output.page, parent=True),
     shell:
         "python -m bpflow report --results {params.folder} --samples {params.samples} --folds {params.folds}"
-        " --stage {params.stage} --title {params.title:q} --config {input.config} --output {output.page} > {log} 2>&1"
+        " --stage {params.stage} --title {params.title:q} --config {input.config} --output {output.page} {params.pdf}"
+        " > {log} 2>&1"
 
 
 use rule qc_report as full_report with:
@@ -58,6 +59,7 @@ use rule qc_report as full_report with:
             category="Reports",
             labels={"page": "Whole run"},
         ),
+        **printed_report(),
     log:
         "<logs>/full_report/full_report.log",
     benchmark:
