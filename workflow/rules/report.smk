@@ -53,13 +53,13 @@ use rule qc_report as full_report with:
         config="<results>/config.json",
         content=qc_files() + model_files() + track_files() + mean_records(),
     output:
+        **printed_report(),
         page=report(
             "<results>/report.html",
             caption="../report/report.rst",
             category="Reports",
             labels={"page": "Whole run"},
         ),
-        **printed_report(),
     log:
         "<logs>/full_report/full_report.log",
     benchmark:
