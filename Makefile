@@ -74,7 +74,7 @@ format: .venv/.setup-test  ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/snakefmt Snakefile workflow
 
-SYSTEM_DEPS := samtools bedtools chromium slurm-wlm munge
+SYSTEM_DEPS := samtools bedtools chromium poppler-utils slurm-wlm munge
 
 system-deps:  ## install the Debian packages that some tests need
 	@missing=(); for name in $(SYSTEM_DEPS); do \

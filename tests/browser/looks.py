@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Locator, Page
 
 DESKTOP = (1280, 900)
 PHONE = (390, 844)
@@ -39,6 +39,17 @@ class Look:
         self.page.wait_for_function(
             "[...document.querySelectorAll('.plot')].every((p) => p.querySelector('.main-svg'))"
         )
+
+    def bars(self) -> Locator:
+        """The first figure with bars, drawn."""
+        place = self.page.eval_on_selector_all(
+            ".plot",
+            "(all) => all.findIndex((plot) => (plot.data ?? JSON.parse(plot.textContent).data)[0].type === 'bar')",
+        )
+        plot = self.page.locator(".plot").nth(place)
+        plot.scroll_into_view_if_needed()
+        plot.locator(".bars .point path").first.wait_for()
+        return plot
 
     def colour(self, selector: str, property: str) -> tuple[int, ...]:
         """Red, green and blue of an element's computed property, 0 to 255."""

@@ -212,6 +212,22 @@ def test_on_paper_everything_is_open_and_nothing_is_cut(look, tmp_path):
     assert sum((abs(sheet - blue).max(axis=2) < 30).sum() for sheet in sheets) > 100
 
 
+def test_paper_is_as_wide_as_the_figures_were_drawn_for(look):
+    sheet = 718  # pixels of A4's 190 mm between the margins
+    page = look(size=(sheet, 900)).page
+    page.emulate_media(media="print")
+    page.evaluate("document.querySelectorAll('main details').forEach((item) => (item.open = true))")
+    page.evaluate("document.documentElement.classList.add('printing')")
+    # A browser that finds something wider makes the whole page smaller.
+    wide = page.eval_on_selector_all(
+        "main table, main pre, main dl, main svg.logo",
+        "(all, sheet) => all.filter((item) => item.getBoundingClientRect().right > sheet + 1)"
+        ".map((item) => item.textContent.trim().slice(0, 60))",
+        sheet,
+    )
+    assert wide == []
+
+
 def squeezed(text: str) -> str:
     """Letters and digits alone: a PDF's text has no sure place for spaces and ligatures."""
     return re.sub(r"\W+", "", text)

@@ -262,6 +262,16 @@ def test_braces_spaces_and_quotes_reach_the_commands(project: Project) -> None:
     assert values["--title"] == "{mine} & it's"
 
 
+def test_the_report_is_printed_where_it_is_asked_for(project: Project) -> None:
+    reports = [line for line in shell_commands(project.snakemake("--dry-run").stdout) if "bpflow report" in line]
+    assert not any("--pdf" in line for line in reports)
+    project.config["report"] = {"pdf": True}
+    text = project.snakemake("--dry-run").stdout
+    assert "results/report.pdf" in made(text)
+    (printed,) = (line for line in shell_commands(text) if "--pdf results/report.pdf" in line)
+    assert "--output results/report.html" in printed
+
+
 def test_variants_are_scored_in_parts_for_each_sample(project: Project) -> None:
     project.rows = [{**project.rows[0], "sample": name} for name in ("A", "B")]
     project.config |= {

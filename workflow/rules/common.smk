@@ -180,7 +180,21 @@ def report_params():
         "folds": FOLDS,
         # A function, because braces in a plain param are taken for wildcards.
         "title": lambda wildcards: REPORT["title"],
+        "pdf": lambda wildcards, output: f"--pdf {output.pdf}" if "pdf" in output.keys() else "",
     }
+
+
+def printed_report():
+    """The whole report as a PDF, if one is asked for."""
+    if not REPORT["pdf"]:
+        return {}
+    pdf = report(
+        "<results>/report.pdf",
+        caption="../report/report.rst",
+        category="Reports",
+        labels={"page": "Whole run, to print"},
+    )
+    return {"pdf": pdf}
 
 
 def fold_files(samples, folds, files):

@@ -46,7 +46,7 @@ rule qc_report:
     shell:
         "python -m bpflow report --results {params.folder} --samples {params.samples} --folds {params.folds}"
         " --stage {params.stage} --title {params.title:q} --config {input.config} {params.sample_pages}"
-        " --output {output.page} > {log} 2>&1"
+        " --output {output.page} {params.pdf} > {log} 2>&1"
 
 
 use rule qc_report as full_report with:
@@ -54,6 +54,7 @@ use rule qc_report as full_report with:
         config="<results>/config.json",
         content=page_files("report", SAMPLES),
     output:
+        **printed_report(),
         page=report(
             "<results>/report.html",
             caption="../report/report.rst",
@@ -89,6 +90,7 @@ use rule qc_report as sample_page with:
         "<benchmarks>/sample_page/{sample}.{page}.tsv"
     params:
         samples="{sample}",
+        pdf="",
         folds=FOLDS,
         title=lambda wildcards: f"{REPORT['title']}: {wildcards.sample}",
         stage=lambda wildcards: "all" if wildcards.page == "report" else wildcards.page,

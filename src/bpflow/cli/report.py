@@ -37,6 +37,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "ChromBPNet with its footprints; all: the whole run",
     )
     parser.add_argument("--output", required=True, metavar="HTML", help="the page to write")
+    parser.add_argument(
+        "--pdf",
+        metavar="FILE",
+        help="print the page to this file as well; needs Chromium or Chrome, on PATH or named by BPFLOW_CHROMIUM",
+    )
     parser.add_argument("--title", help="heading of the page (default: made from the stage and samples)")
     parser.add_argument(
         "--sample-pages",
@@ -50,9 +55,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write the page."""
+    """Write the page, and print it if a PDF is asked for."""
     from bpflow.report import collect, render
+    from bpflow.report.pdf import find_chromium, print_page
 
+    if args.pdf:
+        find_chromium()
     found = collect(args.results, samples=args.samples, folds=args.folds, stage=args.stage, config=args.config)
     title = args.title or default_title(args.stage, args.samples)
     page = render(found, title=title, sample_pages=args.sample_pages).encode()
@@ -61,6 +69,9 @@ def run(args: argparse.Namespace) -> None:
     log.info("%s: %.1f MB, %d checks", args.output, len(page) / 1e6, len(found.checks))
     if len(page) > LARGE:
         log.warning("the page is over %d MB; make one for fewer samples at a time", LARGE // 10**6)
+    if args.pdf:
+        print_page(args.output, args.pdf)
+        log.info("%s: the same on paper", args.pdf)
 
 
 def default_title(stage: str, samples: list[str]) -> str:

@@ -277,7 +277,7 @@ def profile_example(observed: Sequence[float], predicted: Sequence[float], predi
         x="position from the centre (bp)",
         y="observed",
         height=250,
-        x_axis={"anchor": "y2"},
+        x_axis={"anchor": "y2", "nticks": 5, "tickangle": 0},
         y_axis={"domain": [0.53, 1], "rangemode": "tozero"},
         yaxis2={
             "domain": [0, 0.47],

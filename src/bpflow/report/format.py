@@ -12,7 +12,7 @@ __all__ = ["ABSENT", "duration", "mebibytes", "number", "percent", "plain", "sig
 ABSENT = "—"
 
 TIMES = {"s": 1, "min": 60, "h": 3600}
-UNITS: dict[Any, int] = {"s": 1, "min": 60, "h": 3600, "%": 1, "MiB": 1, "GiB": 1024, None: 1}
+UNITS = {**TIMES, "%": 1, "MiB": 1, "GiB": 1024}
 QUANTITY = re.compile(r"([+−-]?)(\d[\d,]*(?:\.\d+)?(?:e[+−-]?\d+)?|∞)(?:\s?(min|s|h|%|MiB|GiB))?(?!\w)\s?")
 
 
@@ -105,7 +105,7 @@ def sort_value(text: str) -> float | None:
     while found := QUANTITY.match(text, end):
         sign, digits, unit = found.groups()
         size = sys.float_info.max if digits == "∞" else float(digits.replace(",", "").replace("−", "-"))
-        total = (total or 0.0) + (-size if sign in ("−", "-") else size) * UNITS[unit]
+        total = (total or 0.0) + (-size if sign in ("−", "-") else size) * UNITS.get(unit, 1)
         end = found.end()
         # Only times have a second part: 3 min 05 s.
         if unit not in TIMES:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Sequence
-from typing import Any
 
 import logomaker
 import matplotlib as mpl
@@ -80,13 +79,9 @@ def logo_svg(
     """
     frame = pd.DataFrame(heights, columns=list("ACGT"), index=np.arange(start, start + len(heights)))
     # A figure of its own, never pyplot's: nothing global is touched or left open.
-    style: dict[Any, Any] = {
-        "svg.fonttype": "none",
-        "svg.hashsalt": identity,
-        "font.family": "sans-serif",
-        "font.size": 8,
-    }
-    with mpl.rc_context(style):
+    with mpl.rc_context(
+        {"svg.fonttype": "none", "svg.hashsalt": identity, "font.family": "sans-serif", "font.size": 8}
+    ):
         figure = Figure(figsize=inches, layout="constrained")
         axes = figure.subplots()
         logomaker.Logo(frame, ax=axes, color_scheme=BASES, show_spines=False, **LETTERS)

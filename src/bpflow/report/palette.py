@@ -26,7 +26,7 @@ ROLES = {
     "nonpeaks": Role("#e69f00", "#f0b53c"),
     "train": Role("#0074b4", "#58b6eb"),
     "valid": Role("#d65f00", "#f18d3d"),
-    "mark": Role("#009e73", "#35c79b"),
+    "mark": Role("#009e73", "#8be8c6"),
 }
 
 DARK = {role.light: role.dark for role in ROLES.values()}

@@ -20,7 +20,7 @@ from bpflow.settings.schema import check_schema
 __all__ = ["Sample", "read_samples"]
 
 #: Names beside the samples' folders in the results.
-RESERVED = {"genome", "folds", "browser", "logs", "benchmarks", "config.json", "qc.html", "report.html"}
+RESERVED = {"genome", "folds", "browser", "logs", "benchmarks", "config.json", "qc.html", "report.html", "report.pdf"}
 
 
 @dataclass(frozen=True)

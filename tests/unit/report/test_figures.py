@@ -50,6 +50,24 @@ def test_training_curve_marks_the_best_epoch():
     assert figure.layout.shapes[0].x0 == 2
 
 
+def test_lines_of_a_figure_differ_by_more_than_their_colour():
+    history = pd.DataFrame({"epoch": [1, 2], "train_loss": [3.0, 2.0], "valid_loss": [3.0, 2.5]})
+    record = {"bins": [0.0, 0.1], "peaks": [1, 2], "nonpeaks": [2, 1], "candidates": [3, 4]}
+    fits = {name: (pd.Series([0.1, 0.2]), role) for name, role in (("peaks", "peaks"), ("non-peaks", "nonpeaks"))}
+    regions = pd.DataFrame({"observed_log_counts": [1.0, 2.0], "predicted_log_counts": [1.5, 1.8]})
+    motifs = [{"name": "Y", "planted_log2_fold": 2.0, "predicted_log2_fold": 1.5, "shuffled_log2_fold": 0.1}]
+    for figure in (
+        figures.gc_content(record),
+        figures.training_curve(history, "loss", 2),
+        figures.footprint([0.1, 0.2], [0.2, 0.1]),
+        figures.profile_fit(fits),
+        figures.counts_scatter(regions, role="corrected"),
+        figures.motif_effects(motifs),
+    ):
+        looks = [(trace.mode.split("+")[0], trace.line.dash, trace.marker.symbol) for trace in figure.data]
+        assert len(set(looks)) == len(looks) > 1
+
+
 def test_motif_effects_escape_names_and_pass_over_missing_predictions():
     motifs = [
         {"name": "<b>X</b>", "planted_log2_fold": 1.0, "predicted_log2_fold": None, "shuffled_log2_fold": 0.0},

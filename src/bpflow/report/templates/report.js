@@ -48,6 +48,12 @@
     return first ? Plotly.newPlot(plot, data, layout, options) : Plotly.react(plot, data, layout, options);
   }
 
+  // Plots keep the width that they were drawn in until the window changes, which paper does not do.
+  function redraw(plot) {
+    draw(plot);
+    Plotly.Plots.resize(plot);
+  }
+
   // Plots are drawn when they come near the screen, so that a page with many opens at once.
   const watcher = new IntersectionObserver(
     (entries) => {
@@ -63,18 +69,20 @@
   plots.forEach((plot) => watcher.observe(plot));
   dark.addEventListener("change", () => drawn.forEach((plot) => draw(plot)));
 
-  // On paper everything is open and on white.
+  // On paper everything is open, on white, and as wide as the sheet.
   let closed = [];
   window.addEventListener("beforeprint", () => {
     printing = true;
+    document.documentElement.classList.add("printing");
     closed = [...document.querySelectorAll("main details:not([open])")];
     closed.forEach((item) => (item.open = true));
-    plots.forEach((plot) => draw(plot));
+    plots.forEach(redraw);
   });
   window.addEventListener("afterprint", () => {
     printing = false;
+    document.documentElement.classList.remove("printing");
     closed.forEach((item) => (item.open = false));
-    if (dark.matches) drawn.forEach((plot) => draw(plot));
+    drawn.forEach(redraw);
   });
 
   // A link into a folded section opens it.

@@ -47,7 +47,7 @@
   function filterable(table, rows) {
     const caption = table.caption.textContent.trim();
     const verdicts = [...new Set(rows.map((row) => row.dataset.verdict).filter(Boolean))];
-    const texts = new Map(rows.map((row) => [row, row.textContent.toLowerCase()]));
+    const texts = new Map(rows.map((row) => [row, [...row.cells].map((cell) => cell.textContent).join(" ").toLowerCase()]));
     const wanted = new Set();
     const box = element("input", { type: "search", autocomplete: "off" });
     const count = element("span", { className: "count" });
@@ -66,6 +66,7 @@
         shown += fits;
       }
       const all = rows.length.toLocaleString("en");
+      tools.classList.toggle("filtered", shown < rows.length);
       count.textContent = shown === rows.length ? `${all} rows` : `${shown.toLocaleString("en")} of ${all} rows`;
     }
 
