@@ -79,8 +79,11 @@ def yardsticks(rows: pd.DataFrame, agreement: dict[str, float], values: dict[str
 
 def _correlation(value: float, of_halves: float, n: int) -> dict[str, Any]:
     ceiling, ceiling_error = noise_free_correlation(of_halves, n)
-    error = (1 - value**2) / math.sqrt(n - 1) if n > 1 else math.nan
-    return _yardstick(value, 0.0, NO_CORRELATION, 0.0, ceiling, error, ceiling_error / ceiling)
+    # A model that predicts the same counts everywhere has no correlation, and is the floor.
+    reached = 0.0 if math.isnan(value) else value
+    error = (1 - reached**2) / math.sqrt(n - 1) if n > 1 else math.nan
+    found = _yardstick(reached, 0.0, NO_CORRELATION, 0.0, ceiling, error, ceiling_error / ceiling)
+    return found | {"value": value}
 
 
 def _median(

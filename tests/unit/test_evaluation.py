@@ -244,6 +244,14 @@ def test_a_model_that_learned_nothing_fails(tmp_path, learnable):
     }
 
 
+def test_the_same_prediction_everywhere_fails(tmp_path, learnable):
+    same = np.tile(learnable.rates.mean(axis=0), (len(learnable.rates), 1))
+    assert graded(tmp_path / "p.h5", learnable, same, model_kind="chrombpnet") == {
+        "counts_peaks": "fail",
+        "profile_peaks": "fail",
+    }
+
+
 def test_a_bias_model_that_opposes_accessibility_fails(tmp_path, learnable):
     opposed = learnable.rates / learnable.rates.sum(axis=1, keepdims=True) ** 2
     assert graded(tmp_path / "p.h5", learnable, opposed, model_kind="bias") == {
