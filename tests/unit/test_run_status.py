@@ -357,17 +357,13 @@ def test_json(mixed, capsys):
     mixed.told("--json", "--lines", "1")
     content = json.loads(capsys.readouterr().out)
     assert (content["snakemake"], content["planned"], len(content["jobs"])) == ("running", True, 4)
-    assert (
-        content["jobs"][1]
-        == {
-            "stage": "bias",
-            "step": "train_bias",
-            "name": "yeast.fold_0",
-            "sample": "yeast",
-            "fold": 0,
-            "state": "failed",
-            "log": str(mixed.results / f"logs/{BIAS}.log"),
-            "last_lines": ["bpflow train: error: no GPU."],
-        }
-        or content["jobs"][0]["state"] == "failed"
-    )
+    assert content["jobs"][1] == {
+        "stage": "bias",
+        "step": "train_bias",
+        "name": "yeast.fold_0",
+        "sample": "yeast",
+        "fold": 0,
+        "state": "failed",
+        "log": str(mixed.results / f"logs/{BIAS}.log"),
+        "last_lines": ["bpflow train: error: no GPU."],
+    }

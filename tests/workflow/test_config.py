@@ -12,6 +12,7 @@ from plans import ROOT, Project, merged
 
 from bpflow import settings
 from bpflow.errors import InputError
+from bpflow.verdicts import STAGES
 
 SCHEMAS = {name: settings.load_schema(ROOT / f"workflow/schemas/{name}.schema.yaml") for name in ("config", "samples")}
 # All but the settings of a benchmark.
@@ -129,6 +130,9 @@ WRONG_CONFIGS = [
     pytest.param({"results": "."}, ["key results", "'.'"], id="results in the working directory"),
     pytest.param({"samples": "no.tsv"}, ["key samples", "no such file: no.tsv"], id="no sheet"),
     pytest.param({"reads_already_shifted": "4"}, ["reads_already_shifted", "'4' is not a shift"], id="shift"),
+    pytest.param({"gates": {"shft": "warn"}}, ["gates.shft", "Perhaps shift is meant"], id="misspelt gate"),
+    pytest.param({"gates": {"folds": "no"}}, ["gates.folds", "'no'", "warn or stop or nothing"], id="unknown action"),
+    pytest.param({"gates": {"on_fail": None}}, ["gates.on_fail", "warn or stop"], id="no action"),
     pytest.param({"training": [1]}, ["key training", "a section"], id="list in place of a section"),
 ]
 
@@ -292,6 +296,29 @@ def test_threshold_factor(project: Project, given: object, assay: str, factor: f
 def test_candidate_factors(project: Project, given: object, factors: list[float]) -> None:
     config = resolve(project, training={"bias_threshold_factor": given})
     assert settings.candidate_factors(config) == factors
+
+
+def test_gates_have_a_key_for_every_verdict_that_comes_before_one() -> None:
+    keys = set(SCHEMAS["config"]["properties"]["gates"]["properties"])
+    assert keys == {"on_fail", *(key for stage, keys in STAGES.items() if stage != "interpretation" for key in keys)}
+
+
+@pytest.mark.parametrize(
+    ("gates", "stop"),
+    [
+        (None, ["shift", "folds"]),
+        ({"shift": "warn", "bias_response": "stop"}, ["folds", "bias_response"]),
+        ({"shift": None, "folds": None}, []),
+    ],
+)
+def test_verdicts_that_stop(project: Project, gates: dict | None, stop: list[str]) -> None:
+    assert settings.stopping_verdicts(resolve(project, gates=gates)) == stop
+
+
+def test_all_failed_verdicts_may_stop_but_some(project: Project) -> None:
+    stop = settings.stopping_verdicts(resolve(project, gates={"on_fail": "stop", "depth": "warn"}))
+    assert {"shift", "nonpeaks", "bias_counts_peaks", "truth_profile"} <= set(stop)
+    assert "depth" not in stop
 
 
 def test_demo_data_need_not_exist(project: Project) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import shlex
 import shutil
@@ -15,14 +16,24 @@ import pytest
 from plans import ROOT, Project, job_counts, made, shell_commands, snakemake
 
 from bpflow.cli import COMMANDS
+from bpflow.run_status import STAGE_OF
 
 ONCE = {"genome": 1, "folds": 1, "resolved_config": 1, "qc_report": 1, "full_report": 1, "browser_files": 1}
 #: Jobs of one sample with reads, in one fold.
-PER_SAMPLE = {"signal": 1, "peaks": 1, "tracks": 2, "average_contributions": 2, "motifs": 4, "loci": 1}
+PER_SAMPLE = {
+    "signal": 1,
+    "peaks": 1,
+    "tracks": 2,
+    "average_contributions": 2,
+    "motifs": 4,
+    "loci": 1,
+    "sample_page": 1,
+}
 PER_FOLD = {
     "nonpeaks": 1,
     "select_bias": 1,
     "select_chrombpnet": 1,
+    "gate": 3,
     "train_bias": 1,
     "scale_bias": 1,
     "train_chrombpnet": 1,
@@ -306,11 +317,12 @@ def test_no_figures_of_variants_where_none_are_wanted(project: Project) -> None:
 
 def test_named_targets(project: Project) -> None:
     region_stages = {"genome", "signal", "peaks", "folds", "nonpeaks", "select_bias", "select_chrombpnet"}
-    assert set(project.plan("qc")) == region_stages | {"resolved_config", "qc_report"}
-    bias = project.plan("bias")
-    assert set(bias) == (region_stages - {"select_chrombpnet"}) | {"train_bias", "predict", "evaluate"}
-    training = {"train_bias", "scale_bias", "train_chrombpnet", "official_weights"}
-    assert set(project.plan("train")) == region_stages | training
+    pages = {"resolved_config", "sample_page"}
+    assert set(project.plan("qc")) == region_stages | pages | {"qc_report"}
+    bias_stages = {"gate", "train_bias", "predict", "evaluate"}
+    assert set(project.plan("bias")) == region_stages | bias_stages | pages
+    training = {"scale_bias", "train_chrombpnet", "official_weights"}
+    assert set(project.plan("train")) == region_stages | bias_stages | training
     assert project.plan("all") == project.plan() == expected()
 
 
@@ -336,6 +348,7 @@ def test_output_tree(project: Project) -> None:
         *(f"{fold}/evaluation/{name}_metrics.json" for name in ("bias", "chrombpnet")),
         *(f"{fold}/evaluation/{name}_regions.tsv.gz" for name in ("bias", "chrombpnet")),
         *(f"{fold}/evaluation/{name}" for name in ("footprints.h5", "footprints.json", "recovery.json")),
+        *(f"{fold}/gates/{name}.json" for name in ("qc", "bias", "model")),
         *(
             f"out/run/A/tracks/{combine}/{track}.bw"
             for combine in ("crossfit", "mean")
@@ -356,7 +369,7 @@ def test_output_tree(project: Project) -> None:
         ),
         "out/run/A/loci/loci.json",
         *(f"out/run/browser/{name}" for name in ("hub.txt", "igv_session.xml", "genome.2bit")),
-        *(f"out/run/{name}" for name in ("config.json", "qc.html", "report.html")),
+        *(f"out/run/{name}" for name in ("config.json", "qc.html", "report.html", "A/report.html")),
     }
 
 
@@ -464,6 +477,137 @@ def test_motifs_of_both_heads_and_views_are_those_of_the_mean(project: Project) 
     assert all("--database data/motifs.tsv " in line for line in commands_of(text, "motifs"))
 
 
+def test_gates_judge_a_fold_by_its_own_records(project: Project) -> None:
+    project.config |= {
+        "folds": {"n": 3, "run": [0, 2]},
+        "gates": {"on_fail": "stop", "folds": "warn"},
+        "truth": "{data}/truth.json",
+    }
+    project.rows = [{**project.rows[0], "sample": name} for name in ("A", "B")]
+    fold = "results/A/fold_2"
+    lines = commands_of(project.snakemake("--dry-run").stdout, "gate")
+    gates = {match[1]: line for line in lines if (match := re.search(rf"--output {fold}/gates/(\w+)\.json", line))}
+    records = {gate: set(re.search("--records (.*?) --stop", line)[1].split()) for gate, line in gates.items()}
+    assert records == {
+        "qc": {
+            *("results/genome/genome.json", "results/folds/folds.json"),
+            *("results/A/signal/signal.json", "results/A/peaks/peaks.json"),
+            *(f"{fold}/regions/nonpeaks.json", f"{fold}/regions/bias_selection.json"),
+        },
+        "bias": {f"{fold}/models/bias.json", f"{fold}/evaluation/bias_metrics.json"},
+        "model": {
+            *(f"{fold}/models/bias_scaled.json", f"{fold}/models/chrombpnet.json"),
+            *(f"{fold}/evaluation/{name}.json" for name in ("chrombpnet_metrics", "footprints", "recovery")),
+        },
+    }
+    for gate, line in gates.items():
+        stop = re.search(r"--stop (\S+)", line)[1].split(",")
+        assert {"shift", "bias_counts_peaks"} <= set(stop)
+        assert "folds" not in stop
+        assert f"--page {fold}/{gate}.html" in line
+        assert (
+            f"bpflow report --results results --samples A --folds 2 --stage {gate} --output {fold}/{gate}.html" in line
+        )
+
+
+def test_a_given_bias_model_passes_the_first_gate_too(project: Project) -> None:
+    project.rows = [{**project.rows[0], "bias_model": "{data}/models/fold_{fold}.safetensors"}]
+    text = project.snakemake("train", "--dry-run").stdout
+    (inputs,) = re.findall(r"^rule train_chrombpnet:\n +input: (.*)$", text, flags=re.MULTILINE)
+    assert {f"results/A/fold_0/gates/{gate}.json" for gate in ("qc", "bias")} <= set(inputs.split(", "))
+    (judged,) = (line for line in commands_of(text, "gate") if "gates/bias.json" in line)
+    assert "models/bias.json" not in judged
+
+
+def make_all(project: Project, *targets: str) -> None:
+    """Files of all that a plan would make, with nothing in them."""
+    for name in made(project.snakemake(*targets, "--dry-run").stdout):
+        path = project.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}")
+
+
+class TestGatesLeaveWhatIsMade:
+    """A finished run, as far as files and what Snakemake remembers of them can tell."""
+
+    PAGES = {"resolved_config": 1, "qc_report": 1, "full_report": 1, "sample_page": 1}
+
+    @pytest.fixture
+    def finished(self, project: Project) -> Project:
+        project.config["folds"] = {"n": 2, "run": [0]}
+        make_all(project)
+        for arguments in (("results/config.json", "--force"), ("--touch",)):
+            done = project.snakemake(*arguments, "--cores", "1")
+            assert done.returncode == 0, done.stdout + done.stderr
+        assert project.plan() == {}
+        return project
+
+    def test_other_gates_make_pages_anew_and_nothing_else(self, finished: Project) -> None:
+        finished.config["gates"] = {"on_fail": "stop", "shift": "warn"}
+        assert finished.plan() == self.PAGES
+
+    def test_a_changed_recipe_is_still_seen(self, finished: Project) -> None:
+        finished.config |= {"gates": {"on_fail": "stop"}, "training": {"epochs": 7}}
+        jobs = finished.plan()
+        assert (jobs["train_bias"], jobs["train_chrombpnet"], jobs["contribution_parts"]) == (1, 1, 2)
+        assert jobs["gate"] == 2
+        assert "signal" not in jobs
+
+    def test_other_footprints_are_judged_and_contributions_stay(self, finished: Project) -> None:
+        finished.config["footprints"] = {"backgrounds": 7}
+        assert finished.plan() == {**self.PAGES, "footprints": 1, "gate": 1}
+
+    def test_one_more_fold_leaves_the_first(self, finished: Project) -> None:
+        finished.config["folds"]["run"] = [0, 1]
+        jobs = finished.plan()
+        assert (jobs["train_bias"], jobs["train_chrombpnet"], jobs["gate"]) == (1, 1, 3)
+        assert jobs["contribution_parts"] == 2
+
+    def test_a_gate_that_is_gone_is_not_missed(self, finished: Project) -> None:
+        (finished.folder / "results/A/fold_0/gates/bias.json").unlink()
+        assert finished.plan() == {}
+
+    def test_a_closed_gate_is_tried_again_for_what_is_behind_it(self, finished: Project) -> None:
+        for name in ("gates/bias.json", "models/chrombpnet.safetensors", "models/chrombpnet_nobias.safetensors"):
+            (finished.folder / "results/A/fold_0" / name).unlink()
+        # A model that is not asked for by name is missed where what is made of it has to be made.
+        (finished.folder / "results/A/tracks/mean/bias.bw").unlink()
+        jobs = finished.plan()
+        assert (jobs["gate"], jobs["train_chrombpnet"]) == (2, 1)
+        assert "train_bias" not in jobs
+
+
+def test_status_knows_every_step_and_where_its_files_are() -> None:
+    rules = "".join(path.read_text() for path in sorted((ROOT / "workflow/rules").glob("*.smk")))
+    choices = {"combine": ("crossfit", "mean"), "model": ("bias", "chrombpnet"), "gate": ("qc", "bias", "model")}
+    steps = set()
+    for step in re.findall(r'"<logs>/([^/]+)/', rules):
+        wildcard = re.search(r"\{(\w+)\}", step)
+        steps |= {step.replace(wildcard[0], value) for value in choices[wildcard[1]]} if wildcard else {step}
+    # This one is not timed.
+    assert steps - {"resolved_config"} == set(STAGE_OF)
+    timed = re.findall(r'log:\s+"<logs>/(.*)\.log",\s+benchmark:\s+"<benchmarks>/(.*)\.tsv"', rules)
+    assert len(timed) == rules.count("benchmark:")
+    assert all(log == benchmark for log, benchmark in timed)
+
+
+def test_the_plan_of_a_run_is_written_when_it_begins(project: Project) -> None:
+    make_all(project, "qc")
+    (project.folder / "results/qc.html").unlink()
+    assert not (project.folder / "results/logs/plan.json").exists()
+    # Nothing is run, but the hooks are as in any run.
+    done = project.snakemake("qc", "--touch", "--cores", "1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    plan = json.loads((project.folder / "results/logs/plan.json").read_text())
+    jobs = {job["job"]: job for job in plan["jobs"]}
+    assert set(jobs) == {
+        *("genome/genome", "folds/folds", "signal/A", "peaks/A", "qc_report/qc_report", "sample_page/A.qc"),
+        *(f"{step}/A.fold_0" for step in ("nonpeaks", "select_bias", "select_chrombpnet")),
+    }
+    assert jobs["nonpeaks/A.fold_0"] == {"job": "nonpeaks/A.fold_0", "sample": "A", "fold": "0", "needed": False}
+    assert jobs["qc_report/qc_report"] == {"job": "qc_report/qc_report", "sample": None, "fold": None, "needed": True}
+
+
 def test_training_asks_for_a_gpu_unless_told_not_to(project: Project) -> None:
     def asked(device: str) -> list[str]:
         project.config["device"] = device
@@ -546,4 +690,5 @@ def test_command_line_accepts_every_command(project: Project) -> None:
         except SystemExit as error:
             pytest.fail(f"{error}: {line}")
         seen.add(command)
-    assert seen == set(COMMANDS)
+    # A person's own question.
+    assert seen == set(COMMANDS) - {"status"}
