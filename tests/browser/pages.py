@@ -15,7 +15,9 @@ def run_page(folder: Path) -> Path:
     samples = ["yeast_wt", "yeast_ko"]
     tree = made_up_run.build(folder / "results", samples=samples, regions=60)
     for sample in samples:
-        tree.change(f"{sample}/fold_0/evaluation/footprints.json", _with_few_motifs)
+        # A few figures of each kind: drawing takes most of the tests' time.
+        tree.change(f"{sample}/fold_0/evaluation/footprints.json", _with_few("motifs"))
+        tree.change(f"{sample}/fold_0/evaluation/chrombpnet_metrics.json", _with_few("examples"))
     tree.change("yeast_ko/fold_0/evaluation/footprints.json", _with("fail"))
     tree.change("yeast_ko/fold_0/evaluation/chrombpnet_metrics.json", _with("check"))
     return _report(folder, "report.html", samples, [0])
@@ -25,8 +27,8 @@ def _with(verdict: str) -> Callable[[dict[str, Any]], None]:
     return lambda record: record["verdicts"][0].update(verdict=verdict)
 
 
-def _with_few_motifs(record: dict[str, Any]) -> None:
-    record["motifs"] = record["motifs"][:3]
+def _with_few(key: str) -> Callable[[dict[str, Any]], None]:
+    return lambda record: record.update({key: record[key][:3]})
 
 
 def _report(folder: Path, name: str, samples: list[str], folds: list[int]) -> Path:
