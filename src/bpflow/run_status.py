@@ -20,16 +20,20 @@ STEPS: dict[str, tuple[str, ...]] = {
         *("demo_data", "genome", "signal", "signal_replicate", "check_signal", "peaks", "folds"),
         *("nonpeaks", "select_bias", "select_chrombpnet", "gate_qc"),
     ),
-    "bias": ("train_bias", "predict_bias", "evaluate_bias", "gate_bias"),
+    "bias": (
+        *("select_candidate", "train_candidate", "predict_candidate", "evaluate_candidate"),
+        *("candidate_contributions", "candidate_motifs", "choose_bias", "chosen_bias"),
+        *("train_bias", "predict_bias", "evaluate_bias", "gate_bias"),
+    ),
     "model": (
         *("scale_bias", "train_chrombpnet", "predict_chrombpnet", "evaluate_chrombpnet"),
         *("footprints", "average_footprints", "recovery", "official_weights", "gate_model"),
     ),
     "use": (
         *("tracks_crossfit", "tracks_mean", "contribution_parts", "contributions", "average_contributions", "motifs"),
-        *("mutagenesis", "variant_scores", "variants"),
+        *("mutagenesis", "loci", "variant_scores", "variants", "compare"),
     ),
-    "pages": ("sample_page", "qc_report", "full_report"),
+    "pages": ("sample_page", "qc_report", "full_report", "browser_files"),
 }
 STAGE_OF = {step: stage for stage, steps in STEPS.items() for step in steps}
 

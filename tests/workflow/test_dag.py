@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from plans import ROOT, Project, job_counts, made, shell_commands, snakemake
@@ -530,7 +531,7 @@ def make_all(project: Project, *targets: str) -> None:
 class TestGatesLeaveWhatIsMade:
     """A finished run, as far as files and what Snakemake remembers of them can tell."""
 
-    PAGES = {"resolved_config": 1, "qc_report": 1, "full_report": 1, "sample_page": 1}
+    PAGES: ClassVar = {"resolved_config": 1, "qc_report": 1, "full_report": 1, "sample_page": 1}
 
     @pytest.fixture
     def finished(self, project: Project) -> Project:

@@ -24,6 +24,7 @@ use rule train_bias as train_candidate with:
         nonpeaks="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/regions/bias_nonpeaks.narrowPeak",
         selection="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/regions/bias_selection.json",
         fold="<results>/folds/fold_{fold}.json",
+        gate=ancient("<results>/{sample}/fold_{fold}/gates/qc.json"),
     output:
         model="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/models/bias.safetensors",
         history="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/models/bias.history.tsv",
@@ -48,9 +49,9 @@ use rule predict as predict_candidate with:
     output:
         predictions=temp("<results>/{sample}/fold_{fold}/bias_sweep/{factor}/predictions/{model}.h5"),
     log:
-        "<logs>/predict_candidate_{model}/{sample}.{factor}.fold_{fold}.log",
+        "<logs>/predict_candidate/{sample}.{model}.{factor}.fold_{fold}.log",
     benchmark:
-        "<benchmarks>/predict_candidate_{model}/{sample}.{factor}.fold_{fold}.tsv"
+        "<benchmarks>/predict_candidate/{sample}.{model}.{factor}.fold_{fold}.tsv"
     params:
         split="valid",
 
@@ -65,9 +66,9 @@ use rule evaluate as evaluate_candidate with:
         metrics="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/evaluation/{model}_metrics.json",
         regions="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/evaluation/{model}_regions.tsv.gz",
     log:
-        "<logs>/evaluate_candidate_{model}/{sample}.{factor}.fold_{fold}.log",
+        "<logs>/evaluate_candidate/{sample}.{model}.{factor}.fold_{fold}.log",
     benchmark:
-        "<benchmarks>/evaluate_candidate_{model}/{sample}.{factor}.fold_{fold}.tsv"
+        "<benchmarks>/evaluate_candidate/{sample}.{model}.{factor}.fold_{fold}.tsv"
 
 
 use rule contribution_parts as candidate_contributions with:

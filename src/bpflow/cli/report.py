@@ -56,7 +56,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Write the page, and print it if a PDF is asked for."""
-    from bpflow.report import collect, render
+    from bpflow.report.collect import collect
+    from bpflow.report.page import render
     from bpflow.report.pdf import find_chromium, print_page
 
     if args.pdf:

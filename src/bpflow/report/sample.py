@@ -18,24 +18,13 @@ from bpflow.report.motifs import motif_section
 from bpflow.report.run import FoldResult, Record, Run, Sample
 from bpflow.report.summary import worst
 from bpflow.report.sweep import sweep_section
+from bpflow.report.track_labels import COMBINED, TRACKS
 from bpflow.report.variants import variant_section
 
 __all__ = ["genome_section", "sample_section"]
 
 MOST_CHROMOSOMES = 60
 SPLITS = ("train", "valid", "test")
-
-TRACKS = {
-    "observed.bw": "the insertions that were measured, over the same regions",
-    "with_bias.bw": "the prediction of the whole model: compare it with observed.bw to judge the model",
-    "bias.bw": "the enzyme's part alone, as the frozen bias model predicts it",
-    "corrected.bw": "the prediction with the enzyme's preference taken out: the track to interpret",
-}
-
-COMBINED = {
-    "crossfit": "For numbers: each base is predicted by the fold that held its chromosome out of training.",
-    "mean": "For viewing: the mean of all folds' models, smoother, but partly fitted to what it shows.",
-}
 
 
 def genome_section(run: Run) -> Section:

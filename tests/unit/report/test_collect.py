@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bpflow.errors import InputError
-from bpflow.report import collect
+from bpflow.report.collect import collect
 
 
 def test_reads_samples_and_folds_in_the_order_given(make_tree):

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from bpflow.packed_arrays import unpack
-from bpflow.report import collect, render
 from bpflow.report.blocks import Figures, LocusBrowser, Table
+from bpflow.report.collect import collect
 from bpflow.report.format import number
 from bpflow.report.loci import LOGO_WIDTH, loci_section
 from bpflow.report.logos import letter_outlines
+from bpflow.report.page import render
 from made_up_run import build, locus
 
 HOSTILE = '</script><b>"GAL1" & co'

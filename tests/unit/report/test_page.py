@@ -10,8 +10,8 @@ from itertools import pairwise
 import pytest
 
 from bpflow.cli import main
-from bpflow.report import collect, render
-from bpflow.report.page import LEAST, MOST, MOST_SAMPLES, SCRIPTS, limits_for
+from bpflow.report.collect import collect
+from bpflow.report.page import LEAST, MOST, MOST_SAMPLES, SCRIPTS, limits_for, render
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 
