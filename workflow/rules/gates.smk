@@ -15,6 +15,8 @@ rule gate:
         "<logs>/gate_{gate}/{sample}.fold_{fold}.log",
     benchmark:
         "<benchmarks>/gate_{gate}/{sample}.fold_{fold}.tsv"
+    # To ask again changes nothing.
+    retries: 0
     conda:
         "../../envs/report.yaml"
     threads: 1
