@@ -21,7 +21,7 @@
     const ink = printing ? "#000000" : colour("--ink");
     const line = printing ? "#bbbbbb" : colour("--line");
     layout.paper_bgcolor = layout.plot_bgcolor = "rgba(0,0,0,0)";
-    layout.font = { family: getComputedStyle(document.body).fontFamily, size: 12, color: ink };
+    layout.font = { family: getComputedStyle(document.body).fontFamily, size: printing ? 10 : 12, color: ink };
     layout.hoverlabel = { bgcolor: colour("--surface"), bordercolor: line, font: { color: ink } };
     layout.modebar = { bgcolor: "rgba(0,0,0,0)", color: colour("--quiet"), activecolor: ink };
     if (coarse.matches) layout.dragmode = false; // else a finger on a plot cannot scroll the page
