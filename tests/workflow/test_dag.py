@@ -157,8 +157,7 @@ def test_factors_are_tried_and_one_is_chosen(project: Project) -> None:
     done = project.snakemake("--dry-run")
     text = done.stdout + done.stderr
     unexplained = dict.fromkeys(("contribution_parts", "contributions", "average_contributions", "motifs"), 0)
-    # Nothing is explained, so no gate is needed before that.
-    assert job_counts(text) == expected(folds=2, gate=4, **swept(factors=3, folds=2), **unexplained)
+    assert job_counts(text) == expected(folds=2, **swept(factors=3, folds=2), **unexplained)
     here = "results/A/fold_2/bias_sweep/0.8"
     (select,) = (line for line in commands_of(text, "select") if here in line)
     assert "select bias " in select

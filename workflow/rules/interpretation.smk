@@ -229,6 +229,7 @@ rule loci:
         sequence="<results>/genome/genome.seq",
         peaks="<results>/{sample}/peaks/peaks.narrowPeak",
         loci=REPORT["loci"] or [],
+        gates=ancient(collect("<results>/{{sample}}/fold_{fold}/gates/model.json", fold=FOLDS)),
     output:
         record="<results>/{sample}/loci/loci.json",
     log:

@@ -14,7 +14,7 @@ from bpflow.report.run import Benchmark
 __all__ = ["read_benchmarks"]
 
 # Rules that make these pages: their times are of an earlier page, so they would change each one.
-PAGE_RULES = ("qc_report", "full_report")
+PAGE_RULES = ("qc_report", "full_report", "sample_page")
 
 
 def read_benchmarks(results: Path, samples: Sequence[str], folds: Sequence[int]) -> Iterator[Benchmark]:

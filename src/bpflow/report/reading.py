@@ -34,9 +34,9 @@ REQUIRED = {
     "contributions": ("regions", "heads"),
     "motifs": ("head", "view", "regions", "patterns"),
     "variants": ("alleles", "status"),
-    "bias_choice": ("candidates",),
-    "loci": ("loci",),
-    "comparison": ("samples",),
+    "bias_choice": ("candidates", "folds", "chosen", "reasoning", "limits", "tie"),
+    "loci": ("loci", "peaks"),
+    "comparison": ("samples", "pairs", "shared_within"),
 }
 
 CHECK_KEYS = ("key", "name", "value", "threshold", "verdict", "source", "advice")
