@@ -182,7 +182,7 @@ def test_nothing_moves_by_itself(look):
 
 def test_without_javascript_all_but_figures_is_there(look, desk):
     page = look(javascript=False).page
-    assert page.locator("noscript p").is_visible()
+    assert page.locator("noscript p.overall").is_visible()
     for selector in ("main section", "main table", "main tbody tr", "nav a"):
         assert page.locator(selector).count() == desk.page.locator(selector).count() > 0, selector
     assert page.locator("nav a").first.is_visible()

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
 
-import jinja2
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from bpflow.report.blocks import Table, table
-from bpflow.report.page import WORDS
+from bpflow.report.page import WORDS, environment
 
 pytestmark = pytest.mark.system
 
@@ -36,9 +35,7 @@ def page(browser: Browser) -> Iterator[Page]:
 
 def show(page: Page, made: Table) -> Locator:
     """The table as the report's templates and script set it."""
-    environment = jinja2.Environment(loader=jinja2.PackageLoader("bpflow.report"), autoescape=True)
-    environment.tests |= {"badge": lambda value: False, "link": lambda value: False}
-    template = environment.from_string("{% from 'macros.html.j2' import table with context %}{{ table(item) }}")
+    template = environment().from_string("{% from 'macros.html.j2' import table with context %}{{ table(item) }}")
     script = files("bpflow.report").joinpath("templates/tables.js").read_text(encoding="utf-8")
     page.set_content(f"<main>{template.render(item=made, words=WORDS)}</main><script>{script}</script>")
     return page.locator("main table")

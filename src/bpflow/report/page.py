@@ -25,7 +25,7 @@ from bpflow.report.sample import genome_section, sample_section
 from bpflow.report.side_by_side import side_by_side_section
 from bpflow.report.summary import overall, stage_table, verdict_rows
 
-__all__ = ["limits_for", "render", "safe_json"]
+__all__ = ["environment", "limits_for", "render", "safe_json"]
 
 # What all figures of a page share out among themselves, so that it stays well under 15 MB.
 PAGE_POINTS = 200_000
@@ -67,26 +67,29 @@ def render(run: Run, *, title: str = "bpflow report", sample_pages: str | None =
         *details.values(),
         provenance_section(run),
     ]
-    environment = _environment()
     templates = files("bpflow.report").joinpath("templates")
     scripts = {
         "plotly": get_plotlyjs(),
         **{name: templates.joinpath(f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS},
     }
-    return environment.get_template("report.html.j2").render(
-        title=title,
-        version=__version__,
-        run=run,
-        overall=overall(run),
-        stages=stage_table(run, names),
-        rows=verdict_rows(run),
-        fold_numbers=[entry["fold"] for entry in run.folds["folds"]],
-        sections=sections,
-        scripts=[Markup(script) for script in scripts.values()],
-        policy=_policy(scripts.values()),
-        roles=ROLES,
-        dark=safe_json(DARK),
-        words=WORDS,
+    return (
+        environment()
+        .get_template("report.html.j2")
+        .render(
+            title=title,
+            version=__version__,
+            run=run,
+            overall=overall(run),
+            stages=stage_table(run, names),
+            rows=verdict_rows(run),
+            fold_numbers=[entry["fold"] for entry in run.folds["folds"]],
+            sections=sections,
+            scripts=[Markup(script) for script in scripts.values()],
+            policy=_policy(scripts.values()),
+            roles=ROLES,
+            dark=safe_json(DARK),
+            words=WORDS,
+        )
     )
 
 
@@ -121,15 +124,16 @@ def _policy(scripts: Iterable[str]) -> str:
     )
 
 
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
+def environment() -> jinja2.Environment:
+    """The templates with the filters and tests that they use."""
+    made = jinja2.Environment(
         loader=jinja2.PackageLoader("bpflow.report"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["safe_json"] = safe_json
-    environment.tests["badge"] = lambda value: isinstance(value, Badge)
-    environment.tests["link"] = lambda value: isinstance(value, Link)
-    return environment
+    made.filters["safe_json"] = safe_json
+    made.tests["badge"] = lambda value: isinstance(value, Badge)
+    made.tests["link"] = lambda value: isinstance(value, Link)
+    return made
