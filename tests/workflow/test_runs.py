@@ -281,7 +281,7 @@ class TestDemo:
         done = subprocess.run(
             [
                 *("chromium", *options.split(), "--disable-component-update", f"--user-data-dir={tmp_path}/browser"),
-                *("--virtual-time-budget=10000", "--window-size=1300,9000", "--enable-logging=stderr"),
+                *("--virtual-time-budget=10000", "--window-size=1300,14000", "--enable-logging=stderr"),
                 *(f"--screenshot={shot}", (demo.results / "report.html").as_uri()),
             ],
             capture_output=True,

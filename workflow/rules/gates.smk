@@ -10,7 +10,7 @@ rule gate:
     input:
         records=gate_records,
     output:
-        "<results>/{sample}/fold_{fold}/gates/{gate}.json",
+        qc="<results>/{sample}/fold_{fold}/gates/{gate}.json",
     log:
         "<logs>/gate_{gate}/{sample}.fold_{fold}.log",
     benchmark:
@@ -25,10 +25,10 @@ rule gate:
         runtime=scaled(30),
         stop=STOP,
     params:
-        results=CONFIG["results"],
+        results=subpath(output.qc, ancestor=4),
         page=lambda wildcards: f"{CONFIG['results']}/{wildcards.sample}/fold_{wildcards.fold}/{wildcards.gate}.html",
     shell:
         "python -m bpflow gate --sample {wildcards.sample} --records {input.records} --stop {resources.stop}"
-        " --page {params.page} --output {output} > {log} 2>&1 || {{ python -m bpflow report --results {params.results}"
+        " --page {params.page} --output {output.qc} > {log} 2>&1 || {{ python -m bpflow report --results {params.results}"
         " --samples {wildcards.sample} --folds {wildcards.fold} --stage {wildcards.gate} --output {params.page}"
         " >> {log} 2>&1; exit 2; }}"

@@ -95,7 +95,7 @@ use rule qc_report as sample_page with:
         title=lambda wildcards: f"{REPORT['title']}: {wildcards.sample}",
         stage=lambda wildcards: "all" if wildcards.page == "report" else wildcards.page,
         sample_pages="",
-        folder=CONFIG["results"],
+        folder=subpath(output.page, ancestor=2),
 
 
 rule browser_files:
