@@ -310,7 +310,7 @@ def _verdicts(splits: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
         ),
         verdict(
             "nonpeaks",
-            f"GC of non-peaks against that of peaks (largest difference of cumulative shares, {farthest})",
+            "GC of non-peaks against that of peaks (largest difference of cumulative shares in any split)",
             splits[farthest]["gc_distance"],
             good=0.05,
             check=0.1,
@@ -319,8 +319,9 @@ def _verdicts(splits: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
             source=OWN_ADVICE,
             advice=(
                 "GC does not tell peaks from non-peaks.",
-                f"Peaks and non-peaks differ a little in GC, which a model may learn. {more}",
-                f"Peaks and non-peaks differ in GC, so a bias model would learn GC in place of the enzyme. {more}",
+                f"Peaks and non-peaks of {farthest} differ a little in GC, which a model may learn. {more}",
+                f"Peaks and non-peaks of {farthest} differ in GC, so a bias model would learn GC in place of the enzyme. "
+                f"{more}",
             ),
         ),
     ]

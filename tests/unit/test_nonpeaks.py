@@ -113,7 +113,7 @@ def test_verdicts_of_the_share_matched_and_the_distance(matched, distance, expec
     }
     verdicts = _verdicts(splits)
     assert [item["verdict"] for item in verdicts] == expected
-    assert "test" in verdicts[1]["name"]
+    assert ("of test differ" in verdicts[1]["advice"]) == (verdicts[1]["verdict"] != "good")
     assert all(("nonpeaks.stride" in item["advice"]) == (item["verdict"] != "good") for item in verdicts)
 
 

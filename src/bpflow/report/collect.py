@@ -182,7 +182,7 @@ def _fold(reader: Reader, sample: str, number: int, stage: Stage) -> FoldResult:
             chrombpnet=_model(reader, here, "chrombpnet", required),
             scaling=required("models/bias_scaled.json", "scaling"),
             footprints=optional("evaluation/footprints.json", "footprints"),
-            recovery=optional("evaluation/recovery.json", "recovery"),
+            recovery=reader.given(f"{here}/evaluation/recovery.json", "recovery", sample=sample, fold=number),
         )
     return result
 

@@ -138,7 +138,7 @@ def _row(sample: str, name: str, whole: bool, checks: list[Check], numbers: list
         threshold=_distinct([check.threshold for check in checks]),
         source=_distinct([check.source for check in checks]),
         # The advice that matters is that of the worst folds.
-        advice=_distinct([check.advice for check in checks if check.verdict == verdict]),
+        advice=_distinct([check.advice for check in checks if check.verdict == verdict], between=" "),
         verdict=verdict,
     )
 
@@ -147,8 +147,8 @@ def _value(check: Check) -> str:
     return plain(check.value) if isinstance(check.value, list | dict) else number(check.value)
 
 
-def _distinct(texts: Sequence[str]) -> str:
-    return "; ".join(dict.fromkeys(text for text in texts if text)) or ABSENT
+def _distinct(texts: Sequence[str], between: str = "; ") -> str:
+    return between.join(dict.fromkeys(text for text in texts if text)) or ABSENT
 
 
 def _many(count: int, thing: str) -> str:

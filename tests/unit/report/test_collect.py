@@ -39,10 +39,18 @@ def test_mean_footprints_are_of_several_folds(make_tree):
 
 def test_missing_optional_file_is_left_out_and_said(make_tree):
     tree = make_tree()
+    (tree.root / "yeast_wt/fold_0/evaluation/footprints.json").unlink()
+    run = collect(tree.root, samples=["yeast_wt"], folds=[0])
+    assert run.samples[0].folds[0].footprints is None
+    assert run.left_out == ("yeast_wt/fold_0/evaluation/footprints.json",)
+
+
+def test_only_simulated_data_have_a_truth_to_recover(make_tree):
+    tree = make_tree()
     (tree.root / "yeast_wt/fold_0/evaluation/recovery.json").unlink()
     run = collect(tree.root, samples=["yeast_wt"], folds=[0])
     assert run.samples[0].folds[0].recovery is None
-    assert run.left_out == ("yeast_wt/fold_0/evaluation/recovery.json",)
+    assert run.left_out == ()
 
 
 @pytest.mark.parametrize(

@@ -321,7 +321,7 @@ def test_missing_optional_sections_are_left_out_and_said(make_tree):
     page = Page(make(tree))
     titles = {title for _, title in page.headings}
     assert not {"Planted truth", "Marginal footprints"} & titles
-    assert "yeast_wt/fold_0/evaluation/recovery.json" in page.words()
+    assert "yeast_wt/fold_0/evaluation/footprints.json" in page.words()
 
 
 def test_null_numbers_show_as_a_dash(make_tree):
