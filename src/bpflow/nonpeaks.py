@@ -320,7 +320,7 @@ def _verdicts(splits: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
             advice=(
                 "GC does not tell peaks from non-peaks.",
                 f"Peaks and non-peaks of {farthest} differ a little in GC, which a model may learn. {more}",
-                f"Peaks and non-peaks of {farthest} differ in GC, so a bias model would learn GC in place of the enzyme. "
+                f"Peaks and non-peaks of {farthest} differ in GC, so a bias model learns that and not the enzyme. "
                 f"{more}",
             ),
         ),
