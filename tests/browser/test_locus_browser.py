@@ -7,6 +7,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+pytestmark = pytest.mark.system
+
 WHOLE = "chrIV:9,001-9,300"
 
 

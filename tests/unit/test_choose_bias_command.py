@@ -67,6 +67,7 @@ def found_motifs(folder: Path, made: Simulated, head: str) -> dict[str, Any]:
     return json.loads((folder / head / "motifs.json").read_text())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("head", ["profile", "counts"])
 def test_a_planted_factor_puts_a_candidate_out(tmp_path, discovered, head):
     """Contributions with CTCF in them, searched as the workflow does, beside a clean candidate with a worse profile."""

@@ -18,6 +18,9 @@ from plans import ROOT, Project, job_counts, made, shell_commands, snakemake
 from bpflow.cli import COMMANDS
 from bpflow.run_status import STAGE_OF
 
+# Each takes seconds, as Snakemake's own start does.
+pytestmark = pytest.mark.slow
+
 ONCE = {"genome": 1, "folds": 1, "resolved_config": 1, "qc_report": 1, "full_report": 1, "browser_files": 1}
 #: Jobs of one sample with reads, in one fold.
 PER_SAMPLE = {
