@@ -300,6 +300,7 @@ def test_results_do_not_depend_on_how_tables_are_cut(folder, whole, tmp_path, mo
         assert (tmp_path / "a" / name).read_bytes() == (whole / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_variants(folder, tmp_path):
     """Six times as many variants may take what the search for duplicates needs, 8 bytes each, and little more."""
     few = mixed()[:200]

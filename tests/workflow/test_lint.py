@@ -28,7 +28,7 @@ MODULE_NAMES = {"yaml": "pyyaml", "modiscolite": "modisco-lite"}
         ("ruff", "format", "--check", "."),
         ("ruff", "check", "."),
         ("snakefmt", "--check", "Snakefile", "workflow"),
-        ("mypy",),
+        pytest.param(("mypy",), marks=pytest.mark.slow),
     ],
     ids=" ".join,
 )

@@ -256,6 +256,7 @@ def test_stages_of_each_sample_are_summed_up(page):
     assert row == ["yeast_wt", "✓ good 1 of 1", "✓ good 3 of 3", "✕ fail 1 of 7", "✓ good 8 of 8", "✓ good 3 of 3"]
 
 
+@pytest.mark.slow
 def test_samples_stand_side_by_side(make_tree):
     tree = make_tree(samples=["a", "b", "c"])
     page = Page(make(tree, ["a", "b", "c"]))
@@ -266,6 +267,7 @@ def test_samples_stand_side_by_side(make_tree):
     assert "Samples side by side" not in Page(make(make_tree())).text
 
 
+@pytest.mark.slow
 def test_page_of_many_samples_leaves_details_to_their_own_pages(make_tree):
     names = [f"sample {number}" for number in range(MOST_SAMPLES + 1)]
     tree = make_tree(samples=names)
@@ -366,6 +368,7 @@ def test_page_is_the_same_each_time(make_tree):
     assert make(tree) == make(tree)
 
 
+@pytest.mark.slow
 def test_page_of_five_folds_and_long_tables_stays_small(make_tree):
     tree = make_tree(folds=range(5), regions=2000)
     table = tree.root / "yeast_wt/fold_0/evaluation/chrombpnet_regions.tsv.gz"
