@@ -9,7 +9,7 @@ from bpflow.report.blocks import Block, Section, table
 from bpflow.report.format import ABSENT, number, percent
 from bpflow.report.run import FoldResult, ModelResult
 
-__all__ = ["GROUPS", "METRICS", "MODELS", "metric", "metrics_section"]
+__all__ = ["GROUPS", "METRICS", "MODELS", "bias_responses", "mean", "metric", "metrics_section"]
 
 GROUPS = {"peaks": "peaks", "nonpeaks": "non-peaks", "peaks_and_nonpeaks": "both"}
 MODELS = {"bias": "Bias model", "chrombpnet": "ChromBPNet"}
@@ -48,6 +48,11 @@ def metric(model: ModelResult | None, group: str, key: str) -> float | None:
     return (model.metrics[kind].get(group) or {}).get(key)
 
 
+def bias_responses(folds: Sequence[FoldResult]) -> list[float | None]:
+    """What each fold's corrected model answers to the bias probes; None where they were not tried."""
+    return [((fold.footprints or {}).get("bias_response") or {}).get("corrected") for fold in folds]
+
+
 def _table(name: str, results: Sequence[ModelResult | None], folds: Sequence[FoldResult]) -> Block:
     rows = []
     for group, where in GROUPS.items():
@@ -56,11 +61,11 @@ def _table(name: str, results: Sequence[ModelResult | None], folds: Sequence[Fol
             if all(value is None for value in values):
                 continue
             floor, ceiling, way = (
-                _mean(_yardsticks(results, group, key, what)) for what in ("floor", "ceiling", "share")
+                mean(_yardsticks(results, group, key, what)) for what in ("floor", "ceiling", "share")
             )
             rows.append((where, words, *_over_folds(values), number(floor), number(ceiling), _whole_percent(way)))
     if name == MODELS["chrombpnet"]:
-        responses = [((fold.footprints or {}).get("bias_response") or {}).get("corrected") for fold in folds]
+        responses = bias_responses(folds)
         if any(value is not None for value in responses):
             row = ("bias probes", "corrected: mean of their maxima", *_over_folds(responses), *[ABSENT] * 3)
             rows.append(row)
@@ -71,7 +76,7 @@ def _table(name: str, results: Sequence[ModelResult | None], folds: Sequence[Fol
 
 
 def _over_folds(values: Sequence[float | None]) -> list[str]:
-    spread = [number(_mean(values)), number(_deviation(values))] if len(values) > 1 else []
+    spread = [number(mean(values)), number(_deviation(values))] if len(values) > 1 else []
     return [*map(number, values), *spread]
 
 
@@ -82,7 +87,8 @@ def _yardsticks(results: Sequence[ModelResult | None], group: str, key: str, wha
     ]
 
 
-def _mean(values: Sequence[float | None]) -> float | None:
+def mean(values: Sequence[float | None]) -> float | None:
+    """The mean of what is known; None where nothing is."""
     known = [value for value in values if value is not None]
     return statistics.fmean(known) if known else None
 

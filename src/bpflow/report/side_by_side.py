@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Sequence
 
 from bpflow.report import figures
 from bpflow.report.blocks import Block, Figures, Link, Panel, Section, table
 from bpflow.report.format import number
-from bpflow.report.metrics import metric
+from bpflow.report.metrics import bias_responses, mean, metric
 from bpflow.report.run import Record, Run, Sample
 
 __all__ = ["side_by_side_section"]
@@ -49,7 +48,6 @@ def side_by_side_section(run: Run, pages: Sequence[Link]) -> Section:
 
 
 def _row(sample: Sample, page: Link) -> tuple[object, ...]:
-    responses = [((fold.footprints or {}).get("bias_response") or {}).get("corrected") for fold in sample.folds]
     return (
         page,
         str(sample.signal["assay"]),
@@ -60,17 +58,12 @@ def _row(sample: Sample, page: Link) -> tuple[object, ...]:
         _mean_metric(sample, "chrombpnet", "peaks", "median_norm_jsd"),
         _mean_metric(sample, "bias", "peaks", "pearsonr"),
         _mean_metric(sample, "bias", "nonpeaks", "pearsonr"),
-        _mean(responses),
+        number(mean(bias_responses(sample.folds))),
     )
 
 
 def _mean_metric(sample: Sample, model: str, group: str, key: str) -> str:
-    return _mean([metric(getattr(fold, model), group, key) for fold in sample.folds])
-
-
-def _mean(values: Sequence[float | None]) -> str:
-    known = [value for value in values if value is not None]
-    return number(statistics.fmean(known) if known else None)
+    return number(mean([metric(getattr(fold, model), group, key) for fold in sample.folds]))
 
 
 def _agreement(comparison: Record) -> list[Block]:
