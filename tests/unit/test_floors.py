@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[2] / "src" / "bpflow"
-DATA_COMMANDS = ["genome", "signal", "check_signal", "peaks", "folds", "nonpeaks", "select", "gate", "status"]
+DATA_COMMANDS = ["genome", "split", "signal", "check_signal", "peaks", "folds", "nonpeaks", "select", "gate", "status"]
 FLOORS = {
     0: [
         "errors",
@@ -27,8 +27,10 @@ FLOORS = {
         "parts",
         "growing_datasets",
         "packed_arrays",
+        "bgzf_writer",
     ],
     1: [
+        *("barcodes", "fragment_split"),
         *("reads", "read_lines", "alignments", "bam_records", "ends", "site_counts", "shift", "base_composition"),
         *("cut_sites", "given_signal", "signal", "signal_record", "shift_verdict", "fragment_lengths"),
         *("bigwig", "bigwig_writer", "bigwig_sections", "bigwig_trees", "bigwig_zooms"),
