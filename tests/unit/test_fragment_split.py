@@ -250,12 +250,9 @@ def test_cut_sites_of_the_clusters_add_up_to_those_of_all_cells(shared_data, yea
     genome = Genome.open(shared_data / "data/yeast/sacCer3.fa.gz")
 
     def ends(path):
-        counts = np.zeros((2, genome.array.size), np.int64)
         batches = read_ends(path, genome, file_format="fragments", read_filter=ReadFilter(), tally=Counter())
-        for batch in batches:
-            counts[int(batch.plus)] += np.bincount(batch.positions, minlength=genome.array.size)
-        return counts
+        return np.concatenate([2 * batch.positions.astype(np.int64) + batch.plus for batch in batches])
 
     of_clusters = [ends(folder / f"{name}.fragments.tsv.gz") for name in ("A", "B_cells")]
-    np.testing.assert_array_equal(sum(of_clusters), ends(source))
-    assert all(counts.sum() > 300_000 for counts in of_clusters)
+    np.testing.assert_array_equal(np.sort(np.concatenate(of_clusters)), np.sort(ends(source)))
+    assert all(len(places) > 300_000 for places in of_clusters)
