@@ -2,6 +2,7 @@
 #
 # Outputs lie under <results>, the configuration's key "results":
 #   genome/, folds/                                          once a run
+#   peak_sets/                                               once a set of peaks that samples share
 #   browser/                                                 once a run, over all samples
 #   {sample}/{signal,peaks,tracks,loci,variants}/            once a sample
 #   {sample}/{mean,bias_choice}/                             once a sample, over its folds
@@ -51,8 +52,9 @@ rule all:
     input:
         "<results>/qc.html",
         "<results>/report.html",
-        collect("<results>/{sample}/report.html", sample=SAMPLES),
-        track_files(SAMPLES),
+        collect("<results>/{sample}/report.html", sample=MODELLED),
+        collect("<results>/{sample}/bias.html", sample=[name for name in SAMPLES if name not in MODELLED]),
+        track_files(MODELLED),
         mean_files(),
         official_files(),
         variant_files(),
@@ -82,7 +84,7 @@ rule train:
     input:
         collect(
             "<results>/{sample}/fold_{fold}/models/{model}.safetensors",
-            sample=SAMPLES,
+            sample=MODELLED,
             fold=FOLDS,
             model=["bias_scaled", "chrombpnet", "chrombpnet_nobias"],
         ),

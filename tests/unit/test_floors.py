@@ -10,7 +10,19 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[2] / "src" / "bpflow"
-DATA_COMMANDS = ["genome", "split", "signal", "check_signal", "peaks", "folds", "nonpeaks", "select", "gate", "status"]
+DATA_COMMANDS = [
+    "genome",
+    "split",
+    "signal",
+    "check_signal",
+    "peaks",
+    "consensus",
+    "folds",
+    "nonpeaks",
+    "select",
+    "gate",
+    "status",
+]
 FLOORS = {
     0: [
         "errors",
@@ -34,7 +46,7 @@ FLOORS = {
         *("reads", "read_lines", "alignments", "bam_records", "ends", "site_counts", "shift", "base_composition"),
         *("cut_sites", "given_signal", "signal", "signal_record", "shift_verdict", "fragment_lengths"),
         *("bigwig", "bigwig_writer", "bigwig_sections", "bigwig_trees", "bigwig_zooms"),
-        *("regions", "peaks", "enrichment", "folds", "twins", "nonpeaks", "selection"),
+        *("regions", "peaks", "consensus", "enrichment", "folds", "twins", "nonpeaks", "selection"),
         *("datasets", "model_regions", "sequences", "backgrounds", "tracks_layout", "region_tracks"),
         *("motif_files", "inserts", "locus_selection", "two_bit"),
         *("variant_headers", "variant_files", "variant_checks", "variant_survey", "variant_windows"),

@@ -36,7 +36,13 @@ def resolve(project: Project, **changes) -> dict:
 
 
 def read(project: Project, **changes) -> dict[str, settings.Sample]:
-    return settings.read_samples("samples.tsv", SCHEMAS["samples"], resolve(project, **changes))
+    config = resolve(project, **changes)
+    return read_sheet(config, merged(project.config, changes))
+
+
+def read_sheet(config: dict, given: dict | None = None) -> dict[str, settings.Sample]:
+    config_of = settings.overriding(given or {}, SCHEMAS["config"])
+    return settings.read_samples("samples.tsv", SCHEMAS["samples"], config, config_of=config_of)
 
 
 # What a wrong configuration is told: changes to a right one, and words that the message must hold.
@@ -213,7 +219,7 @@ def test_wrong_sheet(project: Project, text: str, words: list[str]) -> None:
     config = resolve(project)
     Path("samples.tsv").write_text(text)
     with pytest.raises(InputError) as caught:
-        settings.read_samples("samples.tsv", SCHEMAS["samples"], config)
+        read_sheet(config)
     for word in ("samples.tsv", *words):
         assert word in str(caught.value)
 
@@ -222,7 +228,7 @@ def test_binary_sheet(project: Project) -> None:
     config = resolve(project)
     Path("samples.tsv").write_bytes(b"\xff\xfe\x00s")
     with pytest.raises(InputError, match="not text"):
-        settings.read_samples("samples.tsv", SCHEMAS["samples"], config)
+        read_sheet(config)
 
 
 def test_sheet_of_any_habit(project: Project) -> None:
@@ -230,7 +236,7 @@ def test_sheet_of_any_habit(project: Project) -> None:
     config = resolve(project)
     text = "\ufeff# my samples\r\nassay\tsample\treads\r\n\r\n ATAC\tA \t{data}/a.bam , {data}/b.bam\r\n"
     Path("samples.tsv").write_bytes(text.encode())
-    samples = settings.read_samples("samples.tsv", SCHEMAS["samples"], config)
+    samples = read_sheet(config)
     assert samples == {"A": settings.Sample("A", "ATAC", ("data/a.bam", "data/b.bam"))}
 
 
@@ -255,6 +261,71 @@ def test_row_is_filled_in(project: Project) -> None:
 def test_shift_of_the_config_is_the_default(project: Project) -> None:
     assert read(project)["A"].shifts == ("auto",)
     assert read(project, reads_already_shifted="+4/-5")["A"].shifts == ("+4/-5",)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("trainin: {epochs: 5}", ["key trainin", "Perhaps training"]),
+        ("training: {epochs: many}", ["key training.epochs", "a whole number"]),
+        ("folds: {run: [1]}", ["key folds", "a key of the whole run"]),
+        ("genome: {blacklist: null}", ["key genome", "a key of the whole run"]),
+        ("model: {input_length: 500}", ["over the config, key model.input_length", "too short"]),
+        ("", ["no keys"]),
+        ("- 1", ["no keys"]),
+        ("a: [", ["not YAML"]),
+    ],
+)
+def test_wrong_keys_of_a_sample(project: Project, text: str, words: list[str]) -> None:
+    (project.folder / "own.yaml").write_text(text)
+    project.rows = [{**project.rows[0], "config": "own.yaml"}]
+    with pytest.raises(InputError) as caught:
+        read(project)
+    for word in ("own.yaml", *words):
+        assert word in str(caught.value)
+
+
+def test_keys_of_a_sample_go_before_those_of_the_run(project: Project) -> None:
+    (project.folder / "own.yaml").write_text(
+        "model: {preset: full}\nreads_already_shifted: +4/-5\nvariants: {file: '{data}/v.vcf'}"
+    )
+    project.rows = [project.rows[0], {**project.rows[0], "sample": "B", "config": "own.yaml"}]
+    first, second = read(project, training={"epochs": 3}, model={"bias": {"filters": 8}}).values()
+    assert first.config["model"]["bias"] == {"filters": 8, "layers": 4}
+    assert second.config["model"]["bias"] == {"filters": 8, "layers": 4}
+    assert (first.config["model"]["chrombpnet"]["filters"], second.config["model"]["chrombpnet"]["filters"]) == (
+        64,
+        512,
+    )
+    assert (first.shifts, second.shifts) == (("auto",), ("+4/-5",))
+    assert first.config["training"]["epochs"] == second.config["training"]["epochs"] == 3
+    assert (first.config["variants"]["file"], second.config["variants"]["file"]) == (None, "data/v.vcf")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"bias_from": "C"}, ["'C' is no sample"]),
+        ({"bias_from": "B"}, ["'B' trains none"]),
+        ({"bias_from": "A", "assay": "DNASE"}, ["'A' is ATAC, this sample DNASE"]),
+        ({"bias_from": "A", "bias_model": "{data}/models/fold_0.safetensors"}, ["both bias_model and bias_from"]),
+        ({"bias_from": "A", "train": "bias"}, ["train: bias, but bias_from is given"]),
+        ({"bias_from": "A", "config": "own.yaml"}, ["model.input_length is 2114 for 'A' and 1600 for this sample"]),
+    ],
+)
+def test_wrong_sources_of_bias_models(project: Project, changes: dict[str, str], words: list[str]) -> None:
+    (project.folder / "own.yaml").write_text("model: {input_length: 1600, output_length: 400}")
+    project.rows = [project.rows[0], {**project.rows[0], "sample": "B", **changes}]
+    with pytest.raises(InputError) as caught:
+        read(project)
+    for word in ("samples.tsv, line 3 (sample 'B')", *words):
+        assert word in str(caught.value)
+
+
+def test_a_sheet_of_bias_models_alone(project: Project) -> None:
+    project.rows = [{**project.rows[0], "train": "bias"}]
+    with pytest.raises(InputError, match="every sample has train: bias"):
+        read(project)
 
 
 @pytest.mark.parametrize(("preset", "bias", "chrombpnet"), [("small", (32, 4), (64, 8)), ("full", (128, 4), (512, 8))])
@@ -330,12 +401,16 @@ def test_demo_data_need_not_exist(project: Project) -> None:
 
 
 def test_resolved_configuration_is_written(project: Project) -> None:
+    (project.folder / "own.yaml").write_text("training: {epochs: 3, patience: 5}")
+    project.rows = [project.rows[0], {**project.rows[0], "sample": "B", "config": "own.yaml"}]
     config, samples = resolve(project), read(project)
-    settings.write_resolved("config.json", config, list(samples.values()))
+    settings.write_resolved("config.json", settings.resolved(config, list(samples.values())))
     written = json.loads(Path("config.json").read_text())
     assert written["stage"] == "config"
     assert written["training"]["jitter"] == 500
     assert written["sheet"][0]["reads"] == ["data/a.bam"]
+    assert written["sheet"][0]["config"] == {}
+    assert written["sheet"][1]["config"] == {"training": {"epochs": 3}}
     assert [path.name for path in Path().glob(".*")] == []
 
 

@@ -61,6 +61,14 @@ def expected(*, samples: int = 1, folds: int = 1, **changes: int) -> dict[str, i
     return {name: n for name, n in jobs.items() if n}
 
 
+def planned(project: Project) -> tuple[dict[str, int], list[str]]:
+    """Jobs by rule, and the shell commands, of a dry run."""
+    done = project.snakemake("--dry-run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    text = done.stdout + done.stderr
+    return job_counts(text), list(shell_commands(text))
+
+
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
     """A fresh clone as far as a plan can see: tracked configurations, and nothing that a run made."""
@@ -106,6 +114,67 @@ def test_given_peaks(project: Project) -> None:
     assert job_counts(done.stdout + done.stderr) == expected()
     (command,) = (line for line in shell_commands(done.stdout + done.stderr) if "bpflow peaks" in line)
     assert "--peaks data/given.narrowPeak" in command
+
+
+def test_a_set_of_peaks_is_the_consensus_of_its_samples(project: Project) -> None:
+    row = {**project.rows[0], "peak_set": "blood"}
+    project.rows = [row, {**row, "sample": "B", "peaks": "{data}/given.narrowPeak"}, {**project.rows[0], "sample": "C"}]
+    project.config["peak_sets"] = {"min_samples": 2}
+    jobs, commands = planned(project)
+    assert jobs == expected(samples=3, own_peaks=2, consensus_peaks=1)
+    (joined,) = (line for line in commands if "bpflow consensus" in line)
+    assert "--sample A results/A/peaks/own.narrowPeak --sample B results/B/peaks/own.narrowPeak" in joined
+    assert "--min-samples 2 " in joined
+    given = {name: f"--output results/{name}/peaks/peaks.narrowPeak" for name in "ABC"}
+    (shared,) = (line for line in commands if given["B"] in line)
+    assert "--peaks results/peak_sets/blood.narrowPeak" in shared
+    assert "--peaks" not in next(line for line in commands if given["C"] in line)
+    (own,) = (line for line in commands if "--output results/B/peaks/own.narrowPeak" in line)
+    assert "--peaks data/given.narrowPeak" in own
+
+
+def test_a_shared_bias_model_is_trained_once(project: Project) -> None:
+    """Another sample's, or that of a sample for which nothing else is trained."""
+    row = project.rows[0]
+    project.rows = [{**row, "train": "bias"}, *({**row, "sample": name, "bias_from": "A"} for name in "BC")]
+    project.config["folds"] = {"n": 2, "run": [0, 1]}
+    jobs, commands = planned(project)
+    # The sample of bias models alone has its own pages of what it has: the bias page, and gates before and after.
+    changes = {"train_bias": 2, "average_footprints": 2, "official_weights": 2 + 2 * 2 * 3}
+    assert {name: jobs[name] for name in changes} == changes
+    assert jobs["train_chrombpnet"] == jobs["scale_bias"] == 4
+    assert jobs["sample_page"] == 3
+    scaling = [line for line in commands if "bpflow scale-bias" in line]
+    for fold in (0, 1):
+        source = f"--model results/A/fold_{fold}/models/bias.safetensors "
+        assert sum(source in line for line in scaling) == 2
+    (page,) = (line for line in commands if "--stage all" in line and "--sample-pages" in line)
+    assert "--samples B C " in page
+    (folds,) = (line for line in commands if "bpflow folds" in line)
+    assert all(f"results/{name}/peaks/peaks.narrowPeak" in folds for name in "ABC")
+
+
+def test_samples_have_keys_of_their_own(project: Project) -> None:
+    (project.folder / "deep.yaml").write_text(
+        "model: {preset: full}\ntraining: {epochs: 7, bias_threshold_factor: [0.4, 0.6]}\n"
+        "contributions: {views: [corrected], parts: 3}\nvariants: {file: '{data}/v.vcf', parts: 2}\ndevice: cpu\n"
+    )
+    project.rows = [project.rows[0], {**project.rows[0], "sample": "B", "config": "deep.yaml"}]
+    jobs, commands = planned(project)
+    assert (jobs["train_candidate"], jobs["train_bias"], jobs["chosen_bias"]) == (2, 1, 1)
+    assert (jobs["variant_scores"], jobs["variants"]) == (2, 1)
+    assert jobs["contribution_parts"] == 2 + 3
+    assert jobs["contributions"] == jobs["average_contributions"] == 2 + 1
+    training = {
+        name: next(x for x in commands if f"--output results/{name}/fold_0/models/chrombpnet" in x) for name in "AB"
+    }
+    assert "--filters 64 --layers 8" in training["A"]
+    assert "--epochs 50 " in training["A"]
+    assert "--device auto" in training["A"]
+    assert "--filters 512 --layers 8" in training["B"]
+    assert "--epochs 7 " in training["B"]
+    assert "--device cpu" in training["B"]
+    assert "--devices 0 " in training["B"]
 
 
 def test_given_signal_is_checked_and_not_made(project: Project) -> None:
@@ -313,7 +382,8 @@ def test_no_figures_of_variants_where_none_are_wanted(project: Project) -> None:
     project.config["variants"] = {"file": "{data}/v.vcf", "top": 0}
     done = project.snakemake("--dry-run")
     assert job_counts(done.stdout + done.stderr) == expected(variant_scores=1, variants=1)
-    assert "figures" not in " ".join(made(done.stdout + done.stderr))
+    (gathering,) = (line for line in shell_commands(done.stdout + done.stderr) if "gather-variants" in line)
+    assert "--top 0 " in gathering
     project.config["variants"] = None
     assert project.plan() == expected()
 

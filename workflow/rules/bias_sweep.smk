@@ -87,7 +87,7 @@ use rule contribution_parts as candidate_contributions with:
     benchmark:
         "<benchmarks>/candidate_contributions/{sample}.{factor}.fold_{fold}.tsv"
     params:
-        regions=TRAINING["bias_motif_regions"],
+        regions=setting("training.bias_motif_regions"),
         view="bias",
         part="1/1",
         split=lambda wildcards, input: f"--fold {input.fold} --split valid",
@@ -96,7 +96,7 @@ use rule contribution_parts as candidate_contributions with:
 use rule motifs as candidate_motifs with:
     input:
         contributions="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/contributions/{head}.h5",
-        database=MOTIFS["database"] or [],
+        database=given_file("motifs.database"),
     output:
         modisco="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/motifs/{head}/modisco.h5",
         table="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/motifs/{head}/motifs.tsv",
@@ -132,7 +132,7 @@ rule choose_bias:
         candidates=lambda wildcards, input: [
             f"--candidate {factor} {fold} {metrics} {counts} {profile}"
             for (factor, fold), metrics, counts, profile in zip(
-                product(FACTORS, FOLDS),
+                product(FACTORS[wildcards.sample], FOLDS),
                 input.metrics,
                 input.counts,
                 input.profile,
@@ -147,9 +147,11 @@ rule choose_bias:
 rule chosen_bias:
     input:
         choice="<results>/{sample}/bias_choice/choice.json",
-        candidates=collect(
-            "<results>/{{sample}}/fold_{{fold}}/bias_sweep/{factor}/{file}",
-            factor=FACTORS,
+        candidates=lambda wildcards: collect(
+            "<results>/{sample}/fold_{fold}/bias_sweep/{factor}/{file}",
+            sample=wildcards.sample,
+            fold=wildcards.fold,
+            factor=FACTORS[wildcards.sample],
             file=BIAS_FILES,
         ),
     output:

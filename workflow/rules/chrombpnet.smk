@@ -27,12 +27,12 @@ rule select_chrombpnet:
         mem_mb=scaled(8000),
         runtime=scaled(60),
     params:
-        input_length=MODEL["input_length"],
-        output_length=MODEL["output_length"],
-        jitter=TRAINING["jitter"],
-        negative_ratio=TRAINING["negative_ratio"],
-        outlier_quantile=TRAINING["outlier_quantile"],
-        seed=CONFIG["seed"],
+        input_length=setting("model.input_length"),
+        output_length=setting("model.output_length"),
+        jitter=setting("training.jitter"),
+        negative_ratio=setting("training.negative_ratio"),
+        outlier_quantile=setting("training.outlier_quantile"),
+        seed=setting("seed"),
     shell:
         "python -m bpflow select chrombpnet --genome {input.genome} --signal {input.signal:q}"
         " --peaks {input.peaks} --nonpeaks {input.nonpeaks} --fold {input.fold}"
@@ -63,8 +63,8 @@ rule scale_bias:
     resources:
         mem_mb=scaled(8000),
         runtime=scaled(120),
-        gpu=GPU,
-        device=CONFIG["device"],
+        gpu=gpu,
+        device=setting("device"),
     params:
         **inference_params(),
     shell:
@@ -100,12 +100,12 @@ rule train_chrombpnet:
     resources:
         mem_mb=scaled(16000),
         runtime=scaled(1440),
-        gpu=GPU,
-        device=CONFIG["device"],
+        gpu=gpu,
+        device=setting("device"),
     params:
         **training_params("chrombpnet"),
-        jitter=TRAINING["jitter"],
-        negative_ratio=TRAINING["negative_ratio"],
+        jitter=setting("training.jitter"),
+        negative_ratio=setting("training.negative_ratio"),
     shell:
         "python -m bpflow train chrombpnet --genome {input.genome} --signal {input.signal:q}"
         " --peaks {input.peaks} --nonpeaks {input.nonpeaks} --fold {input.fold} --selection {input.selection}"

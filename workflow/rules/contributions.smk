@@ -22,14 +22,15 @@ rule contribution_parts:
     resources:
         mem_mb=scaled(8000),
         runtime=scaled(1440),
-        gpu=GPU,
-        device=CONFIG["device"],
+        gpu=gpu,
+        device=setting("device"),
     params:
-        **{key: CONTRIBUTIONS[key] for key in ("regions", "references")},
+        regions=setting("contributions.regions"),
+        references=setting("contributions.references"),
         view=lambda wildcards: wildcards.view,
-        part=lambda wildcards: f"{wildcards.part}/{CONTRIBUTIONS['parts']}",
+        part=lambda wildcards: f"{wildcards.part}/{setting('contributions.parts')(wildcards)}",
         split="",
-        seed=CONFIG["seed"],
+        seed=setting("seed"),
         folder=subpath(output.counts, parent=True),
     shell:
         "python -m bpflow contributions --model {input.model} --view {params.view} --genome {input.genome}"
@@ -40,9 +41,9 @@ rule contribution_parts:
 
 rule contributions:
     input:
-        parts=collect(
+        parts=parts_of(
             "<results>/{{sample}}/fold_{{fold}}/contributions/{{view}}/parts/{part}/{head}.h5",
-            part=range(1, CONTRIBUTIONS["parts"] + 1),
+            "contributions.parts",
             head=HEADS,
         ),
         genome="<results>/genome/genome.json",
@@ -108,7 +109,7 @@ rule average_contributions:
 rule motifs:
     input:
         contributions="<results>/{sample}/mean/contributions/{view}/{head}.h5",
-        database=MOTIFS["database"] or [],
+        database=given_file("motifs.database"),
     output:
         modisco="<results>/{sample}/mean/motifs/{view}/{head}/modisco.h5",
         table="<results>/{sample}/mean/motifs/{view}/{head}/motifs.tsv",
@@ -121,14 +122,14 @@ rule motifs:
         "<benchmarks>/motifs/{sample}.{view}.{head}.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: MOTIFS["threads"]
+    threads: setting("motifs.threads")
     resources:
         mem_mb=scaled(32000),
         runtime=scaled(720),
     params:
-        window=MOTIFS["window"],
-        seqlets=MOTIFS["seqlets"],
-        database="--database" if MOTIFS["database"] else "",
+        window=setting("motifs.window"),
+        seqlets=setting("motifs.seqlets"),
+        database=option_of("--database", "motifs.database"),
         folder=subpath(output.table, parent=True),
     shell:
         "python -m bpflow motifs --contributions {input.contributions} {params.database} {input.database:q}"

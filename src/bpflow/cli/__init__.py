@@ -21,6 +21,7 @@ COMMANDS = {
     "signal": "reads to a base-resolution bigWig of cut sites",
     "check-signal": "check a bigWig that was made elsewhere",
     "peaks": "call peaks with MACS3, or check given ones",
+    "consensus": "one set of peaks for several samples",
     "folds": "split the chromosomes into balanced folds",
     "nonpeaks": "GC-matched background regions within a fold's splits",
     "select": "choose the regions that a model trains on",

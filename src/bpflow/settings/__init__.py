@@ -5,9 +5,10 @@ Read by Snakemake's own Python while it parses the workflow, so only the standar
 """
 
 from bpflow.settings.config import PRESETS, candidate_factors, resolve_config, stopping_verdicts, threshold_factor
+from bpflow.settings.overrides import overriding
 from bpflow.settings.paths import made_by_demo
 from bpflow.settings.plan import write_plan
-from bpflow.settings.resolved import write_resolved
+from bpflow.settings.resolved import resolved, write_resolved
 from bpflow.settings.schema import load_schema, schema_keys
 from bpflow.settings.sheet import Sample, read_samples
 
@@ -17,8 +18,10 @@ __all__ = [
     "candidate_factors",
     "load_schema",
     "made_by_demo",
+    "overriding",
     "read_samples",
     "resolve_config",
+    "resolved",
     "schema_keys",
     "stopping_verdicts",
     "threshold_factor",

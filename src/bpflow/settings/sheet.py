@@ -7,7 +7,7 @@ import difflib
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,35 @@ from bpflow.settings.schema import check_schema
 __all__ = ["Sample", "read_samples"]
 
 #: Names beside the samples' folders in the results.
-RESERVED = {"genome", "folds", "browser", "logs", "benchmarks", "config.json", "qc.html", "report.html", "report.pdf"}
+RESERVED = {
+    "genome",
+    "folds",
+    "peak_sets",
+    "browser",
+    "logs",
+    "benchmarks",
+    "config.json",
+    "qc.html",
+    "report.html",
+    "report.pdf",
+}
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One row of the sample sheet, with its lists split and its paths filled in."""
+    """One row of the sample sheet, with its lists split and its paths filled in.
+
+    Attributes
+    ----------
+    peak_set
+        Samples that name the same one share their peaks.
+    bias_from
+        Name of the sample whose bias models are this one's too.
+    train
+        ``"all"`` models, or the ``"bias"`` models alone, for other samples.
+    config_file, config
+        The file of keys that this sample has otherwise than the run; its configuration, with them.
+    """
 
     name: str
     assay: str
@@ -34,7 +57,17 @@ class Sample:
     shifts: tuple[str, ...] = ("auto",)
     signal: str | None = None
     peaks: str | None = None
+    peak_set: str | None = None
     bias_model: str | None = None
+    bias_from: str | None = None
+    train: str = "all"
+    config_file: str | None = None
+    config: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def trains_bias(self) -> bool:
+        """Whether bias models are trained for this sample by itself."""
+        return not (self.bias_model or self.bias_from)
 
     def bias_model_for(self, fold: int | str) -> str | None:
         """Path of the bias model that the sheet gives for `fold`, if it gives one."""
@@ -46,6 +79,7 @@ def read_samples(
     schema: Mapping[str, Any],
     config: Mapping[str, Any],
     *,
+    config_of: Callable[[str], Mapping[str, Any]],
     made: Callable[[str], bool] = made_by_demo,
 ) -> dict[str, Sample]:
     """Read and check the sample sheet: tab-separated, one sample a row, ``#`` starts a comment line.
@@ -58,6 +92,8 @@ def read_samples(
         The schema of one row.
     config
         The configuration, resolved by `resolve_config`.
+    config_of
+        Gives the configuration of a sample whose row names a file, see `overriding`.
     made
         Tells files that the workflow will make, so that they may be absent.
 
@@ -86,10 +122,49 @@ def read_samples(
             )
         if name in RESERVED:
             raise InputError(f"{name!r} is a name that the results use themselves", where=f"{where}, column sample")
-        samples[name], lines[name] = _sample(row, config, where, made), line
+        if "config" in row:
+            row["config"] = existing_path(row["config"], config["data"], f"{where}, column config", made)
+        own = config_of(row["config"]) if "config" in row else config
+        samples[name], lines[name] = _sample(row, own, where, made), line
     if not samples:
         raise InputError("no samples", where=str(path), expected="a header and one row for each sample")
+    for name, sample in samples.items():
+        if sample.bias_from:
+            where = f"{path}, line {lines[name]} (sample {name!r}), column bias_from"
+            _check_shared_bias(sample, samples.get(sample.bias_from), where)
+    if not any(sample.train == "all" for sample in samples.values()):
+        raise InputError(
+            "every sample has train: bias",
+            where=str(path),
+            expected="a sample whose ChromBPNet is trained",
+            mend="Leave the column train empty, and ask for bias models alone by `snakemake bias`",
+        )
     return samples
+
+
+def _check_shared_bias(sample: Sample, source: Sample | None, where: str) -> None:
+    """See that the sample that `sample` names in bias_from has bias models of its own that fit."""
+    if source is None or not source.trains_bias:
+        raise InputError(
+            f"{sample.bias_from!r} is no sample of this sheet" if source is None else f"{source.name!r} trains none",
+            where=where,
+            expected="the name of another sample, which trains its own bias models",
+            mend=None if source is None else "Name the sample whose bias models it takes, or give bias_model to both",
+        )
+    if source.assay != sample.assay:
+        raise InputError(
+            f"{source.name!r} is {source.assay}, this sample {sample.assay}",
+            where=where,
+            expected="a sample of the same enzyme",
+        )
+    for key in ("input_length", "output_length"):
+        theirs, ours = source.config["model"][key], sample.config["model"][key]
+        if theirs != ours:
+            raise InputError(
+                f"model.{key} is {theirs} for {source.name!r} and {ours} for this sample",
+                where=where,
+                expected="models of one length",
+            )
 
 
 def _column(where: str, column: str) -> str:
@@ -153,6 +228,7 @@ def _sample(row: Mapping[str, str], config: Mapping[str, Any], where: str, made:
             where=where,
             expected="read files, or a bigWig of cut sites in signal",
         )
+    _check_bias(row, where)
     reads = _split(row.get("reads", ""))
     shifts = _split(row.get("reads_already_shifted", ""))
     _check_reads(row, reads, shifts, where)
@@ -176,8 +252,26 @@ def _sample(row: Mapping[str, str], config: Mapping[str, Any], where: str, made:
         shifts=shifts or (config["reads_already_shifted"],),
         signal=path("signal"),
         peaks=path("peaks"),
+        peak_set=row.get("peak_set"),
         bias_model=path("bias_model", fold=folds),
+        bias_from=row.get("bias_from"),
+        train=row.get("train", "all"),
+        config_file=row.get("config"),
+        config=config,
     )
+
+
+def _check_bias(row: Mapping[str, str], where: str) -> None:
+    given = [column for column in ("bias_model", "bias_from") if column in row]
+    if len(given) == 2:
+        raise InputError("both bias_model and bias_from are given", where=where, expected="one of the two, or neither")
+    if given and row.get("train") == "bias":
+        raise InputError(
+            f"train: bias, but {given[0]} is given",
+            where=where,
+            expected="a sample that trains its own bias models",
+            mend=f"Leave out the row, or empty {given[0]} or train",
+        )
 
 
 def _check_reads(row: Mapping[str, str], reads: Sequence[str], shifts: Sequence[str], where: str) -> None:
