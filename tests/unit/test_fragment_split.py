@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pysam
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bpflow import decompression
@@ -104,7 +104,7 @@ def test_several_files_are_pooled_in_their_order(tmp_path):
     assert written(tmp_path / "out")["T_cell"] == [LINES[0], LINES[3], LINES[4]]
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(
     cells=st.lists(st.integers(0, 9), min_size=1, max_size=120),
     clusters=st.dictionaries(st.integers(0, 9), st.sampled_from("abc"), min_size=1),

@@ -22,6 +22,7 @@ __all__ = ["Reader"]
 REQUIRED = {
     "genome": ("source", "sha256", "chromosomes[].length"),
     "folds": ("folds[].fold",),
+    "split": ("fragments", "clusters[].name"),
     "signal": ("assay", "files", "insertions", "positions", "chromosomes", "pwm.frequencies", "pwm.background"),
     "peaks": ("source", "kept", "removed"),
     "nonpeaks": ("wanted", "matched", "unmatched", "gc.bins"),
