@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
@@ -407,20 +406,24 @@ def test_clusters_of_cells_share_a_bias_model(tmp_path, small_data):
     cells = np.random.default_rng(4).choice(["AC-1", "GT-1", "TT-1", "GG-1"], len(table), p=[0.45, 0.25, 0.2, 0.1])
     table.assign(cell=cells, reads=1).to_csv(tmp_path / "cells.tsv.gz", sep="\t", header=False, index=False)
     (tmp_path / "clusters.tsv").write_text("barcode\tcluster\nAC-1\tT cells\nGT-1\tB\nTT-1\tB\n")
-    (tmp_path / "samples.tsv").write_text("sample\tassay\treads\tbarcodes\nx\tATAC\tcells.tsv.gz\tclusters.tsv\n")
-    run.snakemake("--until", "full_report")
-    of = Counter(cells)
-    insertions = {name: run.record(f"{name}/signal/signal.json")["insertions"] for name in ("x", "x.B", "x.T_cells")}
-    fragments = {row["name"]: row["fragments"] for row in run.record("x/clusters/split.json")["clusters"]}
-    assert fragments == {"B": of["GT-1"] + of["TT-1"], "T_cells": of["AC-1"]}
-    # Every fragment of the demo lies on its chromosomes, and cells that are not listed are in the track of all reads.
-    assert insertions["x"] == 2 * len(table)
-    assert [insertions["x.B"], insertions["x.T_cells"]] == [2 * fragments["B"], 2 * fragments["T_cells"]]
+    (tmp_path / "samples.tsv").write_text(
+        "sample\tassay\treads\tbarcodes\tpeaks\nx\tATAC\tcells.tsv.gz\tclusters.tsv\t{data}/truth/regions.bed\n"
+    )
+    clusters = {"x.B": ["GT-1", "TT-1"], "x.T_cells": ["AC-1"]}
+    results = run.results.relative_to(tmp_path)
+    run.snakemake(f"{results}/qc.html", *(f"{results}/{name}/fold_0/models/bias_scaled.json" for name in clusters))
+    record = run.record("x/clusters/split.json")
+    assert (record["fragments"], record["in_clusters"]) == (len(table), np.isin(cells, ["AC-1", "GT-1", "TT-1"]).sum())
+    signals = {name: run.record(f"{name}/signal/signal.json") for name in ("x", *clusters)}
+    on_chromosomes = table[0].isin(signals["x"]["chromosomes"])
+    # The bias model learns from all cells, listed or not.
+    assert signals["x"]["insertions"] == 2 * on_chromosomes.sum()
+    for name, barcodes in clusters.items():
+        assert signals[name]["insertions"] == 2 * (on_chromosomes & np.isin(cells, barcodes)).sum()
     assert [path.parents[2].name for path in run.results.glob("*/fold_0/models/bias.safetensors")] == ["x"]
-    assert not (run.results / "x/fold_0/models/chrombpnet.safetensors").exists()
-    scaled = [run.record(f"{name}/fold_0/models/bias_scaled.json") for name in ("x.B", "x.T_cells")]
+    scaled = [run.record(f"{name}/fold_0/models/bias_scaled.json") for name in clusters]
     assert scaled[0]["delta"] != scaled[1]["delta"]
-    page = (run.results / "report.html").read_text(encoding="utf-8")
+    page = (run.results / "qc.html").read_text(encoding="utf-8")
     assert all(name in page for name in ("x.B", "x.T_cells", "T cells"))
 
 
