@@ -16,6 +16,7 @@ from bpflow.files import read_json
 from bpflow.report.job_times import read_benchmarks
 from bpflow.report.reading import Reader
 from bpflow.report.run import FoldResult, ModelResult, Record, Run, Sample, Stage
+from bpflow.report.sheet import explained_views
 
 __all__ = ["collect"]
 
@@ -28,9 +29,6 @@ HISTORY_COLUMNS = (
     "valid_profile_loss",
     "valid_counts_loss",
 )
-# What of a model its contributions and motifs are of.
-VIEWS = ("corrected", "bias")
-
 REGION_COLUMNS = ("peak", "observed_log_counts", "predicted_log_counts", "norm_jsd")
 
 
@@ -86,7 +84,7 @@ def collect(
                 expected=f"one of {', '.join(map(str, known))}",
                 mend="Correct --folds",
             )
-    found = tuple(_sample(reader, name, folds, stage, _explained(settings)) for name in samples)
+    found = tuple(_sample(reader, name, folds, stage, explained_views(settings, name)) for name in samples)
     together = stage == "all" and len(samples) > 1
     return Run(
         stage=stage,
@@ -100,11 +98,6 @@ def collect(
         comparison=reader.optional("comparison.json", "comparison") if together else None,
         left_out=tuple(reader.left_out),
     )
-
-
-def _explained(settings: Any) -> Sequence[str]:
-    """The parts of a model that the run explains, as its configuration has them."""
-    return ((settings or {}).get("contributions") or {}).get("views", VIEWS)
 
 
 def _once(values: Sequence[Any], option: str) -> None:
