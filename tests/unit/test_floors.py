@@ -10,7 +10,18 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[2] / "src" / "bpflow"
-DATA_COMMANDS = ["genome", "signal", "check_signal", "peaks", "folds", "nonpeaks", "select", "gate", "status"]
+DATA_COMMANDS = [
+    "fetch_genome",
+    "genome",
+    "signal",
+    "check_signal",
+    "peaks",
+    "folds",
+    "nonpeaks",
+    "select",
+    "gate",
+    "status",
+]
 FLOORS = {
     0: [
         "errors",
@@ -27,6 +38,7 @@ FLOORS = {
         "parts",
         "growing_datasets",
         "packed_arrays",
+        *("genome_catalogue", "genome_cache", "downloads", "checksum_lists"),
     ],
     1: [
         *("reads", "read_lines", "alignments", "bam_records", "ends", "site_counts", "shift", "base_composition"),
