@@ -17,8 +17,8 @@ __all__ = ["STAGE_OF", "STATES", "STEPS", "Job", "RunStatus", "last_lines", "rea
 # Steps, as their folders of logs are called, by the stage of a run that they belong to.
 STEPS: dict[str, tuple[str, ...]] = {
     "inputs": (
-        *("demo_data", "genome", "signal", "signal_replicate", "check_signal", "own_peaks", "consensus_peaks"),
-        *("peaks", "folds"),
+        *("demo_data", "fetch_genome", "genome", "signal", "signal_replicate", "check_signal"),
+        *("own_peaks", "consensus_peaks", "peaks", "folds"),
         *("nonpeaks", "select_bias", "select_chrombpnet", "gate_qc"),
     ),
     "bias": (

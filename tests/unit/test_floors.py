@@ -11,6 +11,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[2] / "src" / "bpflow"
 DATA_COMMANDS = [
+    "fetch_genome",
     "genome",
     "signal",
     "check_signal",
@@ -38,6 +39,7 @@ FLOORS = {
         "parts",
         "growing_datasets",
         "packed_arrays",
+        *("genome_catalogue", "genome_cache", "downloads", "checksum_lists"),
     ],
     1: [
         *("reads", "read_lines", "alignments", "bam_records", "ends", "site_counts", "shift", "base_composition"),

@@ -105,6 +105,14 @@ WRONG_CONFIGS = [
     pytest.param({"genome": {"fasta": "no.fa"}}, ["genome.fasta", "no such file: no.fa"], id="no genome file"),
     pytest.param({"genome": {"fasta": "data"}}, ["genome.fasta", "a folder: data"], id="genome is a folder"),
     pytest.param({"genome": {"blacklist": "{data}/no.bed"}}, ["genome.blacklist", "data/no.bed"], id="no blacklist"),
+    pytest.param({"genome": "hg37"}, ["genome.name", "'hg37'", "hg38, mm10", "Perhaps hg38"], id="unknown name"),
+    pytest.param({"genome": ["hg38"]}, ["key genome", "a section or text"], id="genome a list"),
+    pytest.param({"genome": {"name": "hg38", "catalogue": "no.tsv"}}, ["genome.catalogue", "no.tsv"], id="no table"),
+    pytest.param(
+        {"genome": {"name": "hg38", "catalogue": "{data}/a.bam"}},
+        ["genome.name", "data/a.bam", "no genomes"],
+        id="table",
+    ),
     pytest.param({"genome": {"chromosomes": "chr["}}, ["genome.chromosomes", "not a pattern"], id="bad pattern"),
     pytest.param({"genome": {"chromosomes": "chr1,chr2"}}, ["genome.chromosomes", "comma"], id="comma"),
     pytest.param({"genome": {"chromosomes": []}}, ["genome.chromosomes"], id="no chromosomes"),
@@ -343,6 +351,59 @@ def test_given_sizes_go_before_the_preset(project: Project) -> None:
     assert config["training"]["jitter"] == 0
 
 
+PLACE = "results/genome/fetched/"
+HG38_FOLDS = [f"{PLACE}fold_{fold}.json" for fold in range(5)]
+
+
+def test_genome_by_name(project: Project) -> None:
+    """A name is enough; what is fetched lies in the results."""
+    project.config["genome"] = "hg38"
+    config = resolve(project)
+    assert config["genome"] == {
+        "name": "hg38",
+        "fasta": f"{PLACE}hg38.fa.gz",
+        "blacklist": f"{PLACE}ENCFF356LFX.bed.gz",
+        "chromosomes": "auto",
+        "cache": None,
+        "catalogue": None,
+    }
+    assert config["folds"]["files"] == HG38_FOLDS
+    assert config["report"]["genome_name"] == "hg38"
+    assert [file.part for file in settings.fetched_files(config).values()] == [
+        *("fasta", "blacklist"),
+        *(f"fold_{fold}" for fold in range(5)),
+    ]
+
+
+def test_own_files_go_before_those_of_the_name(project: Project) -> None:
+    files = ["{data}/fold_a.json", "{data}/fold_b.json"]
+    genome = {"name": "hg38", "fasta": "{data}/genome.fa", "blacklist": "{data}/blacklist.bed"}
+    config = resolve(project, genome=genome, folds={"n": 2, "files": files}, report={"genome_name": "mine"})
+    assert (config["genome"]["fasta"], config["genome"]["blacklist"]) == ("data/genome.fa", "data/blacklist.bed")
+    assert config["folds"]["files"] == ["data/fold_a.json", "data/fold_b.json"]
+    assert config["report"]["genome_name"] == "mine"
+    assert settings.fetched_files(config) == {}
+    assert settings.fetched_files(resolve(project)) == {}
+
+
+def test_published_folds_are_taken_by_their_number(project: Project) -> None:
+    project.config["genome"] = {"name": "hg38", "blacklist": "none"}
+    config = resolve(project, folds={"n": 3})
+    assert config["folds"]["files"] is None
+    assert config["genome"]["blacklist"] is None
+    assert list(settings.fetched_files(config)) == [f"{PLACE}hg38.fa.gz"]
+
+
+def test_genome_without_a_published_blacklist(project: Project) -> None:
+    project.config["genome"] = "sacCer3"
+    config = resolve(project, results="elsewhere/")
+    assert (config["genome"]["fasta"], config["genome"]["blacklist"]) == (
+        "elsewhere/genome/fetched/sacCer3.fa.gz",
+        None,
+    )
+    assert config["folds"]["files"] is None
+
+
 def test_empty_section_is_its_default(project: Project) -> None:
     assert resolve(project, training=None) == resolve(project)
 
@@ -419,7 +480,7 @@ def test_schemas_are_closed_and_described(schema: dict) -> None:
     assert schema["additionalProperties"] is False
     for key, part in settings.schema_keys(schema):
         assert part["description"].endswith("."), key
-        assert "default" in part or key in {"genome.fasta", "sample", "assay", "samples"}, key
+        assert "default" in part or key in {"sample", "assay", "samples"}, key
         assert part.get("additionalProperties") is False or "properties" not in part, key
 
 

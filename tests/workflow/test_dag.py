@@ -98,6 +98,25 @@ def test_yeast(clone: Path) -> None:
     assert job_counts(done.stdout + done.stderr) == expected(folds=2)
 
 
+def test_genome_by_name(project: Project) -> None:
+    """One job fetches it, and all others find its files in the results."""
+    project.config |= {"genome": "hg38", "folds": {"n": 5, "run": [0, 1]}}
+    done = project.snakemake("--dry-run")
+    text = done.stdout + done.stderr
+    assert job_counts(text) == expected(folds=2, fetch_genome=1)
+    assert {f"results/genome/fetched/{name}" for name in ("fetched.json", "hg38.fa.gz", "fold_4.json")} <= made(text)
+    (fetch,) = commands_of(text, "fetch-genome")
+    assert "fetch-genome hg38 --parts fasta blacklist fold_0 fold_1 fold_2 fold_3 fold_4 " in fetch
+    (encode,) = commands_of(text, "genome")
+    assert "--fasta results/genome/fetched/hg38.fa.gz" in encode
+    (folds,) = commands_of(text, "folds")
+    assert "--given results/genome/fetched/fold_0.json" in folds
+    (peaks,) = commands_of(text, "peaks")
+    assert "--blacklist results/genome/fetched/ENCFF356LFX.bed.gz" in peaks
+    project.config["genome"] = {"name": "mm39", "fasta": "{data}/genome.fa"}
+    assert project.plan() == expected(folds=2)
+
+
 def test_reads(project: Project) -> None:
     assert project.plan() == expected()
 
@@ -737,9 +756,14 @@ def leaf_parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentP
 
 
 def test_command_line_accepts_every_command(project: Project) -> None:
-    """With all that is optional: given peaks and folds, blacklist, motifs, truth, replicates, chromosomes, factors."""
+    """With all that is optional: a genome by name, given peaks and folds, motifs, truth, replicates, factors."""
     project.config |= {
-        "genome": {"fasta": "{data}/genome.fa", "blacklist": "{data}/blacklist.bed", "chromosomes": ["chr1", "chr2"]},
+        "genome": {
+            "name": "A",
+            "blacklist": "{data}/blacklist.bed",
+            "chromosomes": ["chr1", "chr2"],
+            "catalogue": "{data}/genomes.tsv",
+        },
         "folds": {"n": 2, "run": [0, 1], "files": ["{data}/fold_a.json", "{data}/fold_b.json"]},
         "footprints": {"motifs": "{data}/motifs.tsv"},
         "motifs": {"database": "{data}/motifs.tsv"},
@@ -752,6 +776,7 @@ def test_command_line_accepts_every_command(project: Project) -> None:
         "variants": {"file": "{data}/v.vcf"},
         "report": {"loci": "{data}/given.narrowPeak", "genome_name": "hg38", "email": "me@here.org"},
     }
+    (project.folder / "data/genomes.tsv").write_text("genome\tpart\taddress\nA\tfasta\thttp://a.org/a.fa.gz\n")
     project.rows = [
         {**project.rows[0], "reads": "{data}/a.bam,{data}/b.bam", "reads_already_shifted": "+4/-5,auto"},
         {**project.rows[0], "sample": "B", "peaks": "{data}/given.narrowPeak"},

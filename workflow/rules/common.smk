@@ -28,6 +28,8 @@ except InputError as error:
 
 FOLDS = CONFIG["folds"]["run"]
 GENOME, REPORT = CONFIG["genome"], CONFIG["report"]
+# Files of a genome that is known by name.
+FETCHED = settings.fetched_files(CONFIG)
 # Those whose ChromBPNets are trained too.
 MODELLED = [name for name, sample in SAMPLES.items() if sample.train == "all"]
 # Bias threshold factors that a sample chooses among, and the samples that do.
@@ -64,6 +66,8 @@ prefix = [
     f"export BPFLOW_ROOT={shlex.quote(str(ROOT))}",
     'export PYTHONPATH="$BPFLOW_ROOT/src"',
 ]
+if GENOME["cache"]:
+    prefix.append(f"export BPFLOW_GENOMES={shlex.quote(os.path.abspath(GENOME['cache']))}")
 if not workflow.deployment_settings.deployment_method and find_spec("torch"):
     prefix.append(f'export PATH={shlex.quote(os.path.dirname(sys.executable))}:"$PATH"')
 shell.prefix("; ".join(prefix).replace("{", "{{").replace("}", "}}") + "; ")
@@ -248,6 +252,7 @@ def fold_files(samples, folds, files):
 def qc_files(samples, folds):
     """What the report says before anything is trained."""
     return [
+        *(["<results>/genome/fetched/fetched.json"] if FETCHED else []),
         "<results>/genome/genome.json",
         "<results>/folds/folds.json",
         *collect("<results>/{sample}/{file}", sample=samples, file=["signal/signal.json", "peaks/peaks.json"]),

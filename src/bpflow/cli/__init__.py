@@ -16,6 +16,7 @@ from bpflow.errors import BpflowError
 __all__ = ["COMMANDS", "main"]
 
 COMMANDS = {
+    "fetch-genome": "a genome by its name: FASTA, blacklist and published folds, checked and kept",
     "genome": "encode a FASTA once, for all other commands",
     "signal": "reads to a base-resolution bigWig of cut sites",
     "check-signal": "check a bigWig that was made elsewhere",

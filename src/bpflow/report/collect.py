@@ -95,6 +95,7 @@ def collect(
         messages=tuple(reader.messages),
         benchmarks=tuple(read_benchmarks(results, samples, folds)),
         config=settings,
+        fetched=reader.given("genome/fetched/fetched.json", "fetched_genome"),
         comparison=reader.optional("comparison.json", "comparison") if together else None,
         left_out=tuple(reader.left_out),
     )

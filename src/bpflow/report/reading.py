@@ -21,6 +21,7 @@ __all__ = ["Reader"]
 # any other key that is missing shows as a dash.
 REQUIRED = {
     "genome": ("source", "sha256", "chromosomes[].length"),
+    "fetched_genome": ("name", "files[].address", "files[].sha256", "files[].checked"),
     "folds": ("folds[].fold",),
     "signal": ("assay", "files", "insertions", "positions", "chromosomes", "pwm.frequencies", "pwm.background"),
     "peaks": ("source", "kept", "removed"),

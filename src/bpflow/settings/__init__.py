@@ -5,6 +5,7 @@ Read by Snakemake's own Python while it parses the workflow, so only the standar
 """
 
 from bpflow.settings.config import PRESETS, candidate_factors, resolve_config, stopping_verdicts, threshold_factor
+from bpflow.settings.genomes import fetched_files
 from bpflow.settings.overrides import overriding
 from bpflow.settings.paths import made_by_demo
 from bpflow.settings.plan import write_plan
@@ -16,6 +17,7 @@ __all__ = [
     "PRESETS",
     "Sample",
     "candidate_factors",
+    "fetched_files",
     "load_schema",
     "made_by_demo",
     "overriding",
