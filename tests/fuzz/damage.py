@@ -28,9 +28,35 @@ JSON_TEXTS = [
     *(b"/* x */", b",", b"'", b'"train": ["chr2"], ', b'{"train": 1, "train": 2}', b"true", b"null", b"[]", b"{}"),
 ]
 ODD_VALUES = [
-    *(None, True, False, 0, -1, 1, 2, 7, 24, 1.5, 1e308, float("nan"), float("inf"), 1 << 31, 1 << 63, 10**30, 1 << 200),
+    *(
+        None,
+        True,
+        False,
+        0,
+        -1,
+        1,
+        2,
+        7,
+        24,
+        1.5,
+        1e308,
+        float("nan"),
+        float("inf"),
+        1 << 31,
+        1 << 63,
+        10**30,
+        1 << 200,
+    ),
     *("", "x", "1", "NaN", "\ud800", "\0", "a\nb", "x" * 10_000, [], {}, [[]], [None], {"": None}, ["x", 1]),
-    *([1, 2, 3], [10**12], [1 << 40, 1 << 40], [-1, -1], {"kind": "bpnet"}, {"self": 1}, json.loads("[" * 200 + "]" * 200)),
+    *(
+        [1, 2, 3],
+        [10**12],
+        [1 << 40, 1 << 40],
+        [-1, -1],
+        {"kind": "bpnet"},
+        {"self": 1},
+        json.loads("[" * 200 + "]" * 200),
+    ),
 ]
 ENCODINGS = ["utf-8", "utf-8", "utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-32", "latin-1"]
 
@@ -127,7 +153,9 @@ def _changed(seeds: Sequence[bytes], seed: int, changes: Sequence[Change]) -> by
 
 
 def _flip(content: bytes, place: int, number: int, word: bytes) -> bytes:
-    return content[:place] + bytes(byte ^ (1 << number % 8) for byte in content[place : place + 1]) + content[place + 1 :]
+    return (
+        content[:place] + bytes(byte ^ (1 << number % 8) for byte in content[place : place + 1]) + content[place + 1 :]
+    )
 
 
 def _overwrite(content: bytes, place: int, number: int, word: bytes) -> bytes:

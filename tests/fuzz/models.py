@@ -29,7 +29,17 @@ __all__ = ["keras", "own_models", "predictions"]
 SIZES = {"input_length": 60, "output_length": 20, "first_kernel": 5, "profile_kernel": 5}
 METADATA = {"model": "bias", "seed": 1, "history": [1.5, 1.25]}
 # What a layer does, of its options in Keras.
-MEANING = ("activation", "padding", "strides", "dilation_rate", "cropping", "kernel_size", "filters", "units", "use_bias")
+MEANING = (
+    "activation",
+    "padding",
+    "strides",
+    "dilation_rate",
+    "cropping",
+    "kernel_size",
+    "filters",
+    "units",
+    "use_bias",
+)
 
 
 def own_models(folder: Path) -> Target:
@@ -56,10 +66,11 @@ def own_models(folder: Path) -> Target:
             return None
         if not all(np.isfinite(value).all() and value.dtype == np.float32 for value in weights.values()):
             return None
-        defaults = BPNetConfig().model_dump() if model is BPNet else {}
+        sizes = BPNetConfig().model_dump()
+        towers = {part: {**sizes, **architecture[part]} for part in ("accessibility", "bias") if part in architecture}
         return (
             {name: (value.shape, value.tobytes()) for name, value in weights.items()},
-            {**defaults, **architecture},
+            {**architecture, **towers} if model is ChromBPNet else {**sizes, **architecture},
             metadata.get("history"),
         )
 
@@ -113,6 +124,8 @@ def predictions(folder: Path) -> Target:
     def reference(path: Path) -> object:
         try:
             with h5py.File(path, "r") as handle:
+                if any(_claims_too_much(handle[name]) for name in _objects(handle)):
+                    return None
                 columns = [handle[name][()] for name in ("coords/coords_center", "predictions/logcounts")]
                 names = [name.decode() for name in handle["coords/coords_chrom"][()]]
                 profiles = handle["predictions/profs"][:5].astype(np.float64).tolist()
@@ -129,7 +142,11 @@ def _tower(filters: int, layers: int) -> BPNet:
 
 
 def _remade_safetensors(
-    content: bytes, header_changes: Sequence[tuple[int, str, int]], own_changes: Sequence[tuple[int, str, int]], how: int, place: int
+    content: bytes,
+    header_changes: Sequence[tuple[int, str, int]],
+    own_changes: Sequence[tuple[int, str, int]],
+    how: int,
+    place: int,
 ) -> bytes:
     """A file whose header says something else of its tensors, or of the model, than it did."""
     length = int.from_bytes(content[:8], "little")
@@ -148,6 +165,8 @@ def _remade_safetensors(
 def _keras_content(path: Path | io.BytesIO) -> tuple[list[bytes], tuple[Any, ...]]:
     """Sorted weights as float32, and what the configuration says its layers do."""
     with h5py.File(path, "r") as handle:
+        if any(_claims_too_much(handle[name]) for name in _objects(handle)):
+            raise ValueError("more is claimed than is stored")
         weights: dict[str, np.ndarray] = {}
         handle["model_weights"].visititems(
             lambda name, item: weights.update({name: item[()]}) if name.endswith(("kernel:0", "bias:0")) else None
@@ -202,6 +221,10 @@ def _nothing(handle: h5py.File, name: str, number: int) -> None:
     handle[name] = h5py.Empty("f4")
 
 
+def _claims_too_much(item: h5py.Group | h5py.Dataset) -> bool:
+    return isinstance(item, h5py.Dataset) and item.nbytes > 2000 * item.id.get_storage_size()
+
+
 def _text(handle: h5py.File, name: str, number: int) -> None:
     del handle[name]
     handle[name] = ["text", b"\xff\xfe", ["chr1", "chrUn"], [b"chr1"]][number % 4]
@@ -249,7 +272,9 @@ def _configuration(handle: h5py.File, name: str, number: int) -> None:
     """Something else in one place of the configuration."""
     if "model_config" in handle.attrs:
         place, odd = number * 31 + len(name), number % len(ODD_VALUES)
-        value = change_json(json.loads(handle.attrs["model_config"]), [(place, ["put", "drop", "add", "twice"][number % 4], odd)])
+        value = change_json(
+            json.loads(handle.attrs["model_config"]), [(place, ["put", "drop", "add", "twice"][number % 4], odd)]
+        )
         handle.attrs["model_config"] = json.dumps(value)
 
 

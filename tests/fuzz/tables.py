@@ -67,7 +67,7 @@ def fragments(folder: Path) -> Target:
         for row in rows:
             interval = _interval(row)
             strand = row[5] if has_strand and len(row) > 5 else b""
-            if interval is None or (has_strand and strand not in (b"+", b"-")):
+            if interval is None or not _is_text(b"\t".join(row)) or (has_strand and strand not in (b"+", b"-")):
                 return None
             name, start, end = interval
             if name not in genome.sizes:
@@ -128,7 +128,9 @@ def peaks(folder: Path) -> Target:
             return None
         return "narrowPeak" if narrow else "BED3", regions
 
-    return Target(damaged_text([seed.encode() for seed in seeds], [b"chr2", b"inf", b"1e400"]), read, reference, _is_packed)
+    return Target(
+        damaged_text([seed.encode() for seed in seeds], [b"chr2", b"inf", b"1e400"]), read, reference, _is_packed
+    )
 
 
 def folds(folder: Path) -> Target:
@@ -237,9 +239,7 @@ def _alleles(rows: list[list[bytes]]) -> list[tuple[str, int, str, str, str]] | 
         return None
     texts = [[field.decode("utf-8", "replace") for field in row] for row in rows]
     return [
-        (chrom, int(pos) - 1, name, ref, alt or ".")
-        for chrom, pos, name, ref, alts in texts
-        for alt in alts.split(",")
+        (chrom, int(pos) - 1, name, ref, alt or ".") for chrom, pos, name, ref, alts in texts for alt in alts.split(",")
     ]
 
 
@@ -252,7 +252,7 @@ def _htslib_alleles(path: Path) -> list[tuple[str, int, str, str, str]] | None:
                 for record in handle
                 for alt in record.alts or (".",)
             ]
-    except (OSError, ValueError):
+    except (OSError, ValueError, NotImplementedError):
         return None
 
 
