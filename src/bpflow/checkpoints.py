@@ -141,8 +141,9 @@ def _load_own(path: Path) -> Loaded:
     with torch.device("meta"):
         expected = {name: tuple(tensor.shape) for name, tensor in build(metadata["architecture"]).state_dict().items()}
     with safetensors.safe_open(str(path), framework="pt") as handle:
-        found = {name: tuple(handle.get_slice(name).get_shape()) for name in handle.keys()}
-        types = {handle.get_slice(name).get_dtype() for name in handle.keys()}
+        stored = {name: handle.get_slice(name) for name in handle.keys()}  # noqa: SIM118  (it has no iterator)
+        found = {name: tuple(part.get_shape()) for name, part in stored.items()}
+        types = {part.get_dtype() for part in stored.values()}
     if expected != found:
         name = next(name for name in sorted({*expected, *found}) if expected.get(name) != found.get(name))
         raise InputError(

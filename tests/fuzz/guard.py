@@ -6,6 +6,7 @@ finding: another exception, another content, a file that takes longer than `PATI
 
 from __future__ import annotations
 
+import faulthandler
 import mmap
 import multiprocessing
 import resource
@@ -24,14 +25,15 @@ from hypothesis import strategies as st
 
 from bpflow.errors import InputError
 
-__all__ = ["Disagreement", "Findings", "Target", "examine", "fuzz"]
+__all__ = ["DisagreementError", "Findings", "Target", "examine", "fuzz"]
 
 # Seconds that one file may take, on a machine that has other work as well.
 PATIENCE = 10.0
 # Address space that a reader may take beyond what the process has once all is imported.
 HEADROOM = 1 << 30
 BATCH = 500
-STATE = struct.Struct("<dqqqd")
+STATE = struct.Struct("<dqqd")
+STACK = "stack.txt"
 SETTINGS = settings(
     max_examples=BATCH,
     database=None,
@@ -45,7 +47,7 @@ SETTINGS = settings(
 )
 
 
-class Disagreement(AssertionError):
+class DisagreementError(AssertionError):
     """A file was read in another way than the independent reader does."""
 
 
@@ -97,11 +99,11 @@ def examine(target: Target, path: Path) -> bool:
     except InputError as error:
         expected = None if target.may_refuse(path) else target.reference(path)
         if expected is not None and expected is not NotImplemented:
-            raise Disagreement(f"refused ({error}), but it holds {expected!r:.500}") from None
+            raise DisagreementError(f"refused ({error}), but it holds {expected!r:.500}") from None
         return False
     expected = target.reference(path)
     if expected is not NotImplemented and found != expected:
-        raise Disagreement(f"read as {found!r:.500}, but it holds {expected!r:.500}")
+        raise DisagreementError(f"read as {found!r:.500}, but it holds {expected!r:.500}")
     return True
 
 
@@ -153,7 +155,7 @@ def _watch(
             hung = True
             child.kill()
             child.join()
-    _, files, accepted, _, slowest = STATE.unpack(state[:])
+    started, files, accepted, slowest = STATE.unpack(state[:])
     findings.files += files
     findings.accepted += accepted
     findings.slowest = max(findings.slowest, slowest)
@@ -163,7 +165,9 @@ def _watch(
         number = len(list(folder.glob(f"{name}-{kind}-*.txt")))
         if current is None:
             raise RuntimeError(f"the child of {name} ended with {child.exitcode} before it read anything")
-        _keep(folder, f"{name}-{kind}-{number}", current, f"{kind} of the process, exit code {child.exitcode}\n")
+        where = "reading this file" if started else "making the file after this one"
+        text = f"{kind} of the process, exit code {child.exitcode}, while {where}\n{(work / STACK).read_text()}"
+        _keep(folder, f"{name}-{kind}-{number}", current, text)
 
 
 def _child(
@@ -176,6 +180,8 @@ def _child(
     state: mmap.mmap,
 ) -> None:
     target = make(work)
+    stack = open(work / STACK, "w")  # noqa: SIM115  (open as long as the process lives)
+    faulthandler.enable(stack)
     path = work / f"current{target.suffix}"
     taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (taken + HEADROOM, resource.RLIM_INFINITY))
@@ -190,7 +196,7 @@ def _child(
         if started > end:
             return
         path.write_bytes(content)
-        state[:] = STATE.pack(started, count, accepted, 0, slowest)
+        state[:] = STATE.pack(started, count, accepted, slowest)
         try:
             accepted += examine(target, path)
         except Exception as error:
@@ -201,7 +207,7 @@ def _child(
         finally:
             count += 1
             slowest = max(slowest, time.monotonic() - started)
-            state[:] = STATE.pack(0.0, count, accepted, 0, slowest)
+            state[:] = STATE.pack(0.0, count, accepted, slowest)
 
     while time.monotonic() < end:
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,18 +27,11 @@ __all__ = ["keras", "own_models", "predictions"]
 
 SIZES = {"input_length": 60, "output_length": 20, "first_kernel": 5, "profile_kernel": 5}
 METADATA = {"model": "bias", "seed": 1, "history": [1.5, 1.25]}
-# What a layer does, of its options in Keras.
-MEANING = (
-    "activation",
-    "padding",
-    "strides",
-    "dilation_rate",
-    "cropping",
-    "kernel_size",
-    "filters",
-    "units",
-    "use_bias",
-)
+# What a layer does, of its options in Keras, and what an option is where it is left out.
+MEANING = {
+    **dict.fromkeys(["activation", "dilation_rate", "cropping", "kernel_size", "filters", "units"]),
+    **{"padding": "valid", "strides": [1], "use_bias": True, "data_format": "channels_last", "groups": 1},
+}
 
 
 def own_models(folder: Path) -> Target:
@@ -185,7 +177,7 @@ def _meaning(configuration: Any) -> tuple[Any, ...]:
         if "layers" in options:
             found.append((layer["config"]["name"], _meaning(layer)))
         elif layer["class_name"] in ("Conv1D", "Cropping1D", "Dense"):
-            found.append((options["name"], layer["class_name"], *(str(options.get(name)) for name in MEANING)))
+            found.append((options["name"], layer["class_name"], *(str(options.get(*item)) for item in MEANING.items())))
         elif layer["class_name"] == "InputLayer":
             found.append(str(options["batch_input_shape"]))
     return tuple(found)

@@ -8,7 +8,6 @@ import random
 import re
 import zlib
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +88,7 @@ def peaks(folder: Path) -> Target:
     genome = small_genome(folder)
     places = _places(30)
     narrow = [
-        f"{name}\t{start}\t{end}\tp{start}\t{start % 1000}\t.\t{start / 7:.5f}\t{start / 9:.5f}\t-1\t{(end - start) // 3}"
+        f"{name}\t{start}\t{end}\tp{start}\t7\t.\t{start / 7:.5f}\t{start / 9:.5f}\t-1\t{(end - start) // 3}"
         for name, start, end in places
     ]
     beds = ["\t".join(line.split("\t")[:width]) for width in (3, 6) for line in narrow]
