@@ -155,7 +155,10 @@ def _blame(path: str | os.PathLike[str], block: bytes, first_line: int, *, has_s
     needed = 6 if has_strand else 3
     found: str | None
     for number, raw in enumerate(block.split(b"\n"), start=first_line):
-        line = raw.decode("utf-8", errors="replace").rstrip("\r")
+        try:
+            line = raw.decode("utf-8").rstrip("\r")
+        except UnicodeDecodeError:
+            return InputError("bytes that are no text", where=f"{path}, line {number}", expected="text in UTF-8")
         if not line or line.startswith("#"):
             if line or number == first_line + block.count(b"\n"):
                 continue
@@ -172,7 +175,7 @@ def _fault(columns: list[str], needed: int, *, has_strand: bool) -> tuple[str | 
         return f"{len(columns)} column(s)", f"{needed} or more, separated by tabs"
     for value, what in zip(columns[1:3], ("start", "end"), strict=True):
         if not value.removeprefix("-").isdigit() or len(value) > LONGEST_NUMBER:
-            return f"the {what} {value!r}", "a whole number of bases"
+            return f"the {what} {value[:50]!r}", "a whole number of bases"
     start, end = int(columns[1]), int(columns[2])
     if start < 0 or end <= start:
         return f"start {start} and end {end}", "0 <= start < end (0-based, half-open)"

@@ -47,5 +47,5 @@ rule genome:
     params:
         chromosomes=chromosome_option,
     shell:
-        "python -m bpflow genome --fasta {input.fasta:q} --chromosomes {params.chromosomes:q} --output {output.json}"
+        "python -m bpflow genome --fasta {input.fasta:q} --chromosomes={params.chromosomes:q} --output {output.json}"
         " > {log} 2>&1"

@@ -37,6 +37,13 @@ def existing_path(text: str, data: str | None, where: str, made: Callable[[str],
                 mend="Set data in the config",
             )
     path = os.path.normpath(text.replace("{data}", data or ""))
+    if path.startswith("-"):
+        raise InputError(
+            f"{path!r} begins with a dash, as options do",
+            where=where,
+            expected="a file, seen from the working directory",
+            mend="Write its path from the root, or rename it",
+        )
     for name, values in fill.items():
         for value in values if f"{{{name}}}" in path else ():
             existing_path(path.replace(f"{{{name}}}", str(value)), None, where, made)
