@@ -173,6 +173,31 @@ def test_a_shared_bias_model_is_trained_once(project: Project) -> None:
     assert all(f"results/{name}/peaks/peaks.narrowPeak" in folds for name in "ABC")
 
 
+def test_cells_are_split_once_and_their_clusters_share_a_bias_model(project: Project) -> None:
+    (project.folder / "cells.tsv").write_text("AC\tT cell\nGT\t10\nTT\t9\n")
+    row = {**project.rows[0], "reads": "{data}/c.fragments.tsv.gz", "barcodes": "cells.tsv"}
+    project.rows = [{**row, "sample": "x"}, {**row, "sample": "y.z", "bias_from": "x"}]
+    jobs, commands = planned(project)
+    assert (jobs["signal"], jobs["peaks"], jobs["sample_page"]) == (7, 7, 7)
+    assert (jobs["train_bias"], jobs["scale_bias"], jobs["train_chrombpnet"]) == (1, 6, 6)
+    splits = [line for line in commands if "bpflow split" in line]
+    assert len(splits) == 2
+    assert (
+        "--fragments data/c.fragments.tsv.gz --barcodes cells.tsv --format auto --output-dir results/x/c" in splits[0]
+    )
+    reads = [re.search("--reads (.+?) --format", line)[1] for line in commands if "bpflow signal" in line]
+    assert sorted(reads) == [
+        "data/c.fragments.tsv.gz",
+        *(
+            f"results/{name}/clusters/{cluster}.fragments.tsv.gz"
+            for name in ("x", "y.z")
+            for cluster in ("10", "9", "T_cell")
+        ),
+    ]
+    scaling = [line for line in commands if "scale-bias" in line]
+    assert all("--model results/x/fold_0/models/bias.safetensors " in line for line in scaling)
+
+
 def test_samples_have_keys_of_their_own(project: Project) -> None:
     (project.folder / "deep.yaml").write_text(
         "model: {preset: full}\ntraining: {epochs: 7, bias_threshold_factor: [0.4, 0.6]}\n"

@@ -41,6 +41,9 @@ PEAK_SETS = {
     for peak_set in dict.fromkeys(sample.peak_set for sample in SAMPLES.values() if sample.peak_set)
 }
 
+# One of the clusters of each row of single cells, by the row's name.
+CELLS = {sample.cells: sample for sample in SAMPLES.values() if sample.cells}
+
 # What contributions are to.
 HEADS = ["counts", "profile"]
 
@@ -156,6 +159,11 @@ def bias_model_of(wildcards):
     )
 
 
+def clusters_of(row):
+    """Fragment files of the clusters of single cells."""
+    return [sample.reads[0] for sample in SAMPLES.values() if sample.cells == row]
+
+
 def candidate_files(file):
     """One file of each candidate's bias model, by factor and then by fold."""
     return lambda wildcards: collect(
@@ -255,6 +263,10 @@ def qc_files(samples, folds):
         *(["<results>/genome/fetched/fetched.json"] if FETCHED else []),
         "<results>/genome/genome.json",
         "<results>/folds/folds.json",
+        *collect(
+            "<results>/{cells}/clusters/split.json",
+            cells=[row for row in CELLS if any(SAMPLES[name].cells == row for name in samples)],
+        ),
         *collect("<results>/{sample}/{file}", sample=samples, file=["signal/signal.json", "peaks/peaks.json"]),
         *fold_files(samples, folds, ["regions/nonpeaks.json", "regions/chrombpnet_selection.json"]),
         # Where a factor is chosen, which takes training, the selection is known after that.

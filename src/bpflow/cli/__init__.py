@@ -18,6 +18,7 @@ __all__ = ["COMMANDS", "main"]
 COMMANDS = {
     "fetch-genome": "a genome by its name: FASTA, blacklist and published folds, checked and kept",
     "genome": "encode a FASTA once, for all other commands",
+    "split": "fragments of single cells to a file for each cluster",
     "signal": "reads to a base-resolution bigWig of cut sites",
     "check-signal": "check a bigWig that was made elsewhere",
     "peaks": "call peaks with MACS3, or check given ones",

@@ -10,8 +10,9 @@ from bpflow.settings.overrides import overriding
 from bpflow.settings.paths import made_by_demo
 from bpflow.settings.plan import write_plan
 from bpflow.settings.resolved import resolved, write_resolved
+from bpflow.settings.sample import Sample
 from bpflow.settings.schema import load_schema, schema_keys
-from bpflow.settings.sheet import Sample, read_samples
+from bpflow.settings.sheet import read_samples
 
 __all__ = [
     "PRESETS",

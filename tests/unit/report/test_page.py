@@ -338,6 +338,16 @@ def test_missing_optional_sections_are_left_out_and_said(make_tree):
     assert "yeast_wt/fold_0/evaluation/footprints.json" in page.words()
 
 
+def test_a_cluster_of_cells_is_told(make_tree):
+    tree = make_tree(samples=["x.T"], stage="qc")
+    cluster = {"name": "T", "label": "T cells", "barcodes": 30, "barcodes_seen": 20, "fragments": 1000}
+    tree.write("x/clusters/split.json", "split", fragments=4000, clusters=[cluster])
+    tree.write("config.json", "config", sheet=[{"name": "x.T", "cells": "x"}])
+    text = Page(render(collect(tree.root, samples=["x.T"], folds=[0], stage="qc"))).text
+    assert re.search(r"Cluster of cells\s+T cells\s+Cells with a fragment\s+20 of 30 listed", text)
+    assert "1,000 (25 % of those of all cells)" in text
+
+
 def test_null_numbers_show_as_a_dash(make_tree):
     tree = make_tree()
 
