@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -19,7 +20,7 @@ from bpflow.parallel import map_in_order
 
 __all__ = ["line_ends"]
 
-LONGEST_NUMBER = 12
+WHOLE_NUMBER = re.compile(r" *[+-]?[0-9]{1,12}")
 
 
 def line_ends(
@@ -173,8 +174,10 @@ def _blame(path: str | os.PathLike[str], block: bytes, first_line: int, *, has_s
 def _fault(columns: list[str], needed: int, *, has_strand: bool) -> tuple[str | None, str]:
     if len(columns) < needed:
         return f"{len(columns)} column(s)", f"{needed} or more, separated by tabs"
+    if not columns[0]:
+        return "no chromosome", "its name in column 1"
     for value, what in zip(columns[1:3], ("start", "end"), strict=True):
-        if not value.removeprefix("-").isdigit() or len(value) > LONGEST_NUMBER:
+        if WHOLE_NUMBER.fullmatch(value) is None:
             return f"the {what} {value[:50]!r}", "a whole number of bases"
     start, end = int(columns[1]), int(columns[2])
     if start < 0 or end <= start:

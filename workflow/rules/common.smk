@@ -15,6 +15,7 @@ from bpflow import __version__, settings
 from bpflow.errors import InputError
 
 try:
+    settings.require_plain_braces(ROOT)
     CONFIG = settings.resolve_config(config, settings.load_schema(ROOT / "workflow/schemas/config.schema.yaml"))
     SAMPLES = settings.read_samples(
         CONFIG["samples"],

@@ -5,7 +5,7 @@ Read by Snakemake's own Python while it parses the workflow, so only the standar
 """
 
 from bpflow.settings.config import PRESETS, candidate_factors, resolve_config, stopping_verdicts, threshold_factor
-from bpflow.settings.paths import made_by_demo
+from bpflow.settings.paths import made_by_demo, require_plain_braces
 from bpflow.settings.plan import write_plan
 from bpflow.settings.resolved import write_resolved
 from bpflow.settings.schema import load_schema, schema_keys
@@ -18,6 +18,7 @@ __all__ = [
     "load_schema",
     "made_by_demo",
     "read_samples",
+    "require_plain_braces",
     "resolve_config",
     "schema_keys",
     "stopping_verdicts",
