@@ -141,6 +141,30 @@ WRONG_CONFIGS = [
     pytest.param({"motifs": {"database": "no.meme"}}, ["motifs.database", "no such file: no.meme"], id="no database"),
     pytest.param({"contributions": {"parts": 0}}, ["contributions.parts", "0", "1"], id="no parts"),
     pytest.param({"results": "my results"}, ["key results", "'my results'", "letters"], id="space in results"),
+    *(
+        pytest.param({"results": name}, ["key results", "letters"], id=f"results {name!r}")
+        for name in (
+            "r\n",
+            "r\nrm",
+            "-r",
+            "r; touch pwned",
+            "$(touch pwned)",
+            "`touch pwned`",
+            "it's",
+            "{sample}",
+            "a&b",
+        )
+    ),
+    pytest.param({"report": {"title": "one\ntwo"}}, ["report.title", "one line"], id="title of two lines"),
+    pytest.param({"report": {"email": "a@b\nhub x"}}, ["report.email", "one word"], id="e-mail of two lines"),
+    pytest.param(
+        {"report": {"genome_name": "-x"}}, ["report.genome_name", "starts with"], id="genome named as an option"
+    ),
+    pytest.param({"genome": {"chromosomes": ["chr1\n"]}}, ["genome.chromosomes"], id="chromosome with a line end"),
+    pytest.param({"genome": {"fasta": "-x.fa"}}, ["key genome.fasta", "begins with a dash"], id="path like an option"),
+    pytest.param(
+        {"genome": {"fasta": "{sample}.fa"}}, ["key genome.fasta", "no placeholder but"], id="path with braces"
+    ),
     pytest.param({"results": "."}, ["key results", "'.'"], id="results in the working directory"),
     pytest.param({"samples": "no.tsv"}, ["key samples", "no such file: no.tsv"], id="no sheet"),
     pytest.param({"reads_already_shifted": "4"}, ["reads_already_shifted", "'4' is not a shift"], id="shift"),

@@ -7,6 +7,7 @@ import json
 import re
 import shlex
 import shutil
+import subprocess
 from collections.abc import Iterator
 from importlib import import_module
 from itertools import pairwise
@@ -386,6 +387,47 @@ def test_braces_spaces_and_quotes_reach_the_commands(project: Project) -> None:
     assert ("--reads", "data/my reads.bam") in {pair for line in words for pair in pairwise(line)}
     assert r"--chromosomes=chr\d{1}" in {word for line in words for word in line}
     assert "--title={mine} & it's" in {word for line in words for word in line}
+
+
+def test_names_that_hold_commands_are_names_to_the_shell(project: Project) -> None:
+    """Every command of a run is given to a shell in which `python` writes down its arguments."""
+    name = """d; touch pwned; $(touch pwned) `touch pwned` it's "q" & | * \\ # é日"""
+    (project.folder / "data").rename(project.folder / name)
+    given = {"peaks": "{data}/given.narrowPeak", "bias_model": "{data}/models/fold_0.safetensors"}
+    project.rows = [
+        {"sample": "A", "assay": "ATAC", "reads": "{data}/a.bam,{data}/b.bam"},
+        {"sample": "B", "assay": "ATAC", "signal": "{data}/given.bw", **given},
+    ]
+    project.config |= {
+        "data": name,
+        "genome": {"fasta": "{data}/genome.fa", "blacklist": "{data}/blacklist.bed", "chromosomes": "$(touch pwned)"},
+        "folds": {"n": 2, "files": ["{data}/fold_a.json", "{data}/fold_b.json"]},
+        "footprints": {"motifs": "{data}/motifs.tsv"},
+        "motifs": {"database": "{data}/motifs.tsv"},
+        "mutagenesis": {"regions": "{data}/given.narrowPeak"},
+        "variants": {"file": "{data}/v.vcf"},
+        "truth": "{data}/truth.json",
+        "report": {
+            "title": "; touch pwned; $(touch pwned) `touch pwned` ' \"",
+            "loci": "{data}/blacklist.bed",
+            "email": "$(touch${IFS}pwned);",
+        },
+    }
+    done = project.snakemake("--dry-run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    commands = [re.sub(r" >>? results/logs/\S+ 2>&1", "", line) for line in shell_commands(done.stdout)]
+    script = "\n".join(["python() { printf '%s\\n' \"$@\"; }", *(line for line in commands if line != "None")])
+    shell = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script], cwd=project.folder, capture_output=True, text=True, check=False
+    )
+    assert (shell.returncode, shell.stderr) == (0, "")
+    assert not list(project.folder.rglob("pwned"))
+    words = set(shell.stdout.splitlines())
+    files = ["genome.fa", "a.bam", "b.bam", "given.bw", "given.narrowPeak", "blacklist.bed", "motifs.tsv", "v.vcf"]
+    files += ["models/fold_0.safetensors", "fold_a.json", "fold_b.json", "truth.json"]
+    assert {f"{name}/{file}" for file in files} <= words
+    report = project.config["report"]
+    assert {f"--title={report['title']}", f"--email={report['email']}", "--chromosomes=$(touch pwned)"} <= words
 
 
 def test_the_report_is_printed_where_it_is_asked_for(project: Project) -> None:

@@ -15,6 +15,7 @@ from bpflow import __version__, settings
 from bpflow.errors import InputError
 
 try:
+    settings.require_plain_braces(ROOT)
     SCHEMA = settings.load_schema(ROOT / "workflow/schemas/config.schema.yaml")
     CONFIG = settings.resolve_config(config, SCHEMA)
     SAMPLES = settings.read_samples(
