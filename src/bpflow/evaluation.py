@@ -19,7 +19,7 @@ import pandas as pd
 
 from bpflow.errors import InputError
 from bpflow.evaluation_verdicts import verdicts
-from bpflow.files import existing, stamp
+from bpflow.files import DAMAGED, existing, stamp
 from bpflow.genome import Genome
 from bpflow.metrics import (
     mean_squared_error,
@@ -138,8 +138,13 @@ def open_predictions(path: str | os.PathLike[str], genome: Genome) -> Iterator[P
     existing(path, "predictions written by 'bpflow predict'")
     try:
         handle = h5py.File(path, "r")
-    except OSError:
-        raise InputError("not an HDF5 file", where=str(path), expected="predictions of 'bpflow predict'") from None
+    except OSError as error:
+        raise InputError(
+            f"not an HDF5 file, or a damaged one ({error})",
+            where=str(path),
+            expected="predictions of 'bpflow predict'",
+            mend=DAMAGED,
+        ) from None
     with handle:
         yield _read_header(handle, str(path), genome)
 

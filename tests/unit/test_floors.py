@@ -27,6 +27,7 @@ FLOORS = {
         "parts",
         "growing_datasets",
         "packed_arrays",
+        "new_hdf5",
     ],
     1: [
         *("reads", "read_lines", "alignments", "bam_records", "ends", "site_counts", "shift", "base_composition"),

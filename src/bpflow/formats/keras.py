@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from bpflow.errors import InputError
-from bpflow.files import atomic_path, existing
+from bpflow.files import DAMAGED, existing
 from bpflow.formats.keras_names import (
     PARTS,
     TOWERS,
@@ -30,6 +30,7 @@ from bpflow.formats.keras_names import (
     tower_configuration,
 )
 from bpflow.models import BPNet, BPNetConfig, ChromBPNet
+from bpflow.new_hdf5 import new_hdf5
 
 __all__ = ["KINDS", "KerasModel", "Layout", "is_hdf5", "official_layout", "read_keras", "write_keras"]
 
@@ -156,7 +157,7 @@ def write_keras(model: BPNet | ChromBPNet, path: Path, *, kind: str, layout: Lay
             where=str(path),
             expected=f"that of a {kind} file with {len(parameters)}",
         )
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as handle:
+    with new_hdf5(path) as handle:
         # Text is Unicode here and bytes below model_weights: so Keras writes it.
         handle.attrs["backend"], handle.attrs["keras_version"] = "tensorflow", KERAS_VERSION
         handle.attrs["model_config"] = layout.model_config.encode()
@@ -308,7 +309,7 @@ def _opened(path: Path) -> Iterator[h5py.File]:
             f"not an HDF5 file, or a damaged one ({error})",
             where=str(path),
             expected="a model saved by Keras (.h5)",
-            mend="Copy or download it again",
+            mend=DAMAGED,
         ) from None
 
 
