@@ -42,6 +42,7 @@ FLOORS = {
         "packed_arrays",
         *("genome_catalogue", "genome_cache", "downloads", "checksum_lists"),
         "bgzf_writer",
+        *("hdf5_files", "new_hdf5"),
     ],
     1: [
         *("barcodes", "fragment_split"),
