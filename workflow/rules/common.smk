@@ -64,9 +64,11 @@ OFFICIAL_WEIGHTS = {
 
 # The shell's own strict mode is lost once there is a prefix, so it is repeated here. Commands find the package beside
 # this workflow, whatever the working directory; nothing of it is in params, so that moving the checkout reruns nothing.
+# A scheduler sends SIGTERM to the shell too, which must then wait for a training that saves its state.
 # Without isolated environments, rules run in Snakemake's own if that has the packages, else with what is on PATH.
 prefix = [
     "set -euo pipefail",
+    "trap : TERM",
     f"export BPFLOW_ROOT={shlex.quote(str(ROOT))}",
     'export PYTHONPATH="$BPFLOW_ROOT/src"',
 ]
