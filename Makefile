@@ -16,7 +16,7 @@ RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 DEMO_CONFIG := config/demo/config$(if $(filter DNASE,$(ASSAY)),.dnase).yaml
 DEMO_REPORT := demo/results/$(ASSAY)/report.html
 
-.PHONY: help setup setup-test demo test test-fast bench bench-training bench-contributions bench-variants lint format system-deps lock clean
+.PHONY: help setup setup-test demo test test-fast bench bench-training bench-contributions bench-variants lint format system-deps lock dockerfile clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -92,6 +92,15 @@ lock:  ## write the versions installed in .venv to requirements.lock
 		| grep -v ' @ ' | sed -E 's/\+[A-Za-z0-9.]+$$//' | LC_ALL=C sort -f; } > requirements.lock.part
 	@mv requirements.lock.part requirements.lock
 	@echo "requirements.lock: $$(grep -c == requirements.lock) packages"
+
+# Snakemake's recipe begins with whatever image is the latest.
+BASE_IMAGE := condaforge/miniforge3:25.3.1-0
+
+dockerfile: .venv/.setup  ## write Dockerfile from envs/*.yaml and their pin files; needs conda
+	@{ echo "# The conda environments of all steps, where Snakemake looks for them. Written by 'make dockerfile'."; \
+	$(RUN) python -m snakemake --containerize --configfile config/demo/config.yaml \
+		| sed 's|^FROM .*|FROM $(BASE_IMAGE)|'; } > Dockerfile.part
+	@mv Dockerfile.part Dockerfile
 
 clean:  ## remove the environment, the demo and caches; results of your own runs stay
 	rm -rf .venv demo .snakemake .mypy_cache .ruff_cache .pytest_cache build dist

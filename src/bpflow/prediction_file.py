@@ -9,8 +9,8 @@ from contextlib import contextmanager
 import h5py
 import numpy as np
 
-from bpflow.files import atomic_path
 from bpflow.growing_datasets import append_rows, growing_dataset
+from bpflow.new_hdf5 import new_hdf5
 from bpflow.prediction import Prediction, probabilities
 
 __all__ = ["PredictionWriter", "write_coordinates", "write_predictions"]
@@ -60,7 +60,7 @@ def write_predictions(
     attributes
         What the file says of its making. The same predictions and attributes give the same bytes.
     """
-    with atomic_path(path) as temporary, h5py.File(temporary, "w", libver=("earliest", "v110")) as handle:
+    with new_hdf5(path) as handle:
         for key, value in attributes.items():
             handle.attrs[key] = value
         write_coordinates(handle, coordinates)

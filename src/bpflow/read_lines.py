@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -22,9 +23,9 @@ __all__ = ["first_lines", "line_ends", "line_texts", "map_blocks", "parse_lines"
 
 T = TypeVar("T")
 
-LONGEST_NUMBER = 12
 # The column, counted from 0, of what a line may hold beside chromosome, start and end.
 COLUMN_OF = {"barcode": 3, "strand": 5}
+WHOLE_NUMBER = re.compile(r" *[+-]?[0-9]{1,12}")
 
 
 def line_ends(
@@ -205,7 +206,10 @@ def _blame(path: str | os.PathLike[str], block: bytes, first_line: int, further:
     needed = COLUMN_OF[further] + 1 if further else 3
     found: str | None
     for number, raw in enumerate(block.split(b"\n"), start=first_line):
-        line = raw.decode("utf-8", errors="replace").rstrip("\r")
+        try:
+            line = raw.decode("utf-8").rstrip("\r")
+        except UnicodeDecodeError:
+            return InputError("bytes that are no text", where=f"{path}, line {number}", expected="text in UTF-8")
         if not line or line.startswith("#"):
             if line or number == first_line + block.count(b"\n"):
                 continue
@@ -220,9 +224,11 @@ def _blame(path: str | os.PathLike[str], block: bytes, first_line: int, further:
 def _fault(columns: list[str], needed: int, further: str | None) -> tuple[str | None, str]:
     if len(columns) < needed:
         return f"{len(columns)} column(s)", f"{needed} or more, separated by tabs"
+    if not columns[0]:
+        return "no chromosome", "its name in column 1"
     for value, what in zip(columns[1:3], ("start", "end"), strict=True):
-        if not value.removeprefix("-").isdigit() or len(value) > LONGEST_NUMBER:
-            return f"the {what} {value!r}", "a whole number of bases"
+        if WHOLE_NUMBER.fullmatch(value) is None:
+            return f"the {what} {value[:50]!r}", "a whole number of bases"
     start, end = int(columns[1]), int(columns[2])
     if start < 0 or end <= start:
         return f"start {start} and end {end}", "0 <= start < end (0-based, half-open)"

@@ -11,6 +11,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[2] / "src" / "bpflow"
 DATA_COMMANDS = [
+    "fetch_genome",
     "genome",
     "split",
     "signal",
@@ -39,7 +40,9 @@ FLOORS = {
         "parts",
         "growing_datasets",
         "packed_arrays",
+        *("genome_catalogue", "genome_cache", "downloads", "checksum_lists"),
         "bgzf_writer",
+        *("hdf5_files", "new_hdf5"),
     ],
     1: [
         *("barcodes", "fragment_split"),

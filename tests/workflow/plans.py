@@ -57,10 +57,12 @@ class Project:
         return job_counts(done.stdout + done.stderr)
 
 
-def snakemake(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run Snakemake on the project's Snakefile in a folder."""
-    command = [sys.executable, "-m", "snakemake", *arguments, "--snakefile", str(ROOT / "Snakefile")]
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+def snakemake(
+    *arguments: str, folder: Path, project: Path = ROOT, path: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run Snakemake in a folder; `path` takes the place of PATH with this environment's programs first."""
+    command = [sys.executable, "-m", "snakemake", *arguments, "--snakefile", str(project / "Snakefile")]
+    environment = {**os.environ, "PATH": path or f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 

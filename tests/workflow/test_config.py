@@ -105,6 +105,14 @@ WRONG_CONFIGS = [
     pytest.param({"genome": {"fasta": "no.fa"}}, ["genome.fasta", "no such file: no.fa"], id="no genome file"),
     pytest.param({"genome": {"fasta": "data"}}, ["genome.fasta", "a folder: data"], id="genome is a folder"),
     pytest.param({"genome": {"blacklist": "{data}/no.bed"}}, ["genome.blacklist", "data/no.bed"], id="no blacklist"),
+    pytest.param({"genome": "hg37"}, ["genome.name", "'hg37'", "hg38, mm10", "Perhaps hg38"], id="unknown name"),
+    pytest.param({"genome": ["hg38"]}, ["key genome", "a section or text"], id="genome a list"),
+    pytest.param({"genome": {"name": "hg38", "catalogue": "no.tsv"}}, ["genome.catalogue", "no.tsv"], id="no table"),
+    pytest.param(
+        {"genome": {"name": "hg38", "catalogue": "{data}/a.bam"}},
+        ["genome.name", "data/a.bam", "no genomes"],
+        id="table",
+    ),
     pytest.param({"genome": {"chromosomes": "chr["}}, ["genome.chromosomes", "not a pattern"], id="bad pattern"),
     pytest.param({"genome": {"chromosomes": "chr1,chr2"}}, ["genome.chromosomes", "comma"], id="comma"),
     pytest.param({"genome": {"chromosomes": []}}, ["genome.chromosomes"], id="no chromosomes"),
@@ -133,6 +141,30 @@ WRONG_CONFIGS = [
     pytest.param({"motifs": {"database": "no.meme"}}, ["motifs.database", "no such file: no.meme"], id="no database"),
     pytest.param({"contributions": {"parts": 0}}, ["contributions.parts", "0", "1"], id="no parts"),
     pytest.param({"results": "my results"}, ["key results", "'my results'", "letters"], id="space in results"),
+    *(
+        pytest.param({"results": name}, ["key results", "letters"], id=f"results {name!r}")
+        for name in (
+            "r\n",
+            "r\nrm",
+            "-r",
+            "r; touch pwned",
+            "$(touch pwned)",
+            "`touch pwned`",
+            "it's",
+            "{sample}",
+            "a&b",
+        )
+    ),
+    pytest.param({"report": {"title": "one\ntwo"}}, ["report.title", "one line"], id="title of two lines"),
+    pytest.param({"report": {"email": "a@b\nhub x"}}, ["report.email", "one word"], id="e-mail of two lines"),
+    pytest.param(
+        {"report": {"genome_name": "-x"}}, ["report.genome_name", "starts with"], id="genome named as an option"
+    ),
+    pytest.param({"genome": {"chromosomes": ["chr1\n"]}}, ["genome.chromosomes"], id="chromosome with a line end"),
+    pytest.param({"genome": {"fasta": "-x.fa"}}, ["key genome.fasta", "begins with a dash"], id="path like an option"),
+    pytest.param(
+        {"genome": {"fasta": "{sample}.fa"}}, ["key genome.fasta", "no placeholder but"], id="path with braces"
+    ),
     pytest.param({"results": "."}, ["key results", "'.'"], id="results in the working directory"),
     pytest.param({"samples": "no.tsv"}, ["key samples", "no such file: no.tsv"], id="no sheet"),
     pytest.param({"reads_already_shifted": "4"}, ["reads_already_shifted", "'4' is not a shift"], id="shift"),
@@ -401,6 +433,59 @@ def test_given_sizes_go_before_the_preset(project: Project) -> None:
     assert config["training"]["jitter"] == 0
 
 
+PLACE = "results/genome/fetched/"
+HG38_FOLDS = [f"{PLACE}fold_{fold}.json" for fold in range(5)]
+
+
+def test_genome_by_name(project: Project) -> None:
+    """A name is enough; what is fetched lies in the results."""
+    project.config["genome"] = "hg38"
+    config = resolve(project)
+    assert config["genome"] == {
+        "name": "hg38",
+        "fasta": f"{PLACE}hg38.fa.gz",
+        "blacklist": f"{PLACE}ENCFF356LFX.bed.gz",
+        "chromosomes": "auto",
+        "cache": None,
+        "catalogue": None,
+    }
+    assert config["folds"]["files"] == HG38_FOLDS
+    assert config["report"]["genome_name"] == "hg38"
+    assert [file.part for file in settings.fetched_files(config).values()] == [
+        *("fasta", "blacklist"),
+        *(f"fold_{fold}" for fold in range(5)),
+    ]
+
+
+def test_own_files_go_before_those_of_the_name(project: Project) -> None:
+    files = ["{data}/fold_a.json", "{data}/fold_b.json"]
+    genome = {"name": "hg38", "fasta": "{data}/genome.fa", "blacklist": "{data}/blacklist.bed"}
+    config = resolve(project, genome=genome, folds={"n": 2, "files": files}, report={"genome_name": "mine"})
+    assert (config["genome"]["fasta"], config["genome"]["blacklist"]) == ("data/genome.fa", "data/blacklist.bed")
+    assert config["folds"]["files"] == ["data/fold_a.json", "data/fold_b.json"]
+    assert config["report"]["genome_name"] == "mine"
+    assert settings.fetched_files(config) == {}
+    assert settings.fetched_files(resolve(project)) == {}
+
+
+def test_published_folds_are_taken_by_their_number(project: Project) -> None:
+    project.config["genome"] = {"name": "hg38", "blacklist": "none"}
+    config = resolve(project, folds={"n": 3})
+    assert config["folds"]["files"] is None
+    assert config["genome"]["blacklist"] is None
+    assert list(settings.fetched_files(config)) == [f"{PLACE}hg38.fa.gz"]
+
+
+def test_genome_without_a_published_blacklist(project: Project) -> None:
+    project.config["genome"] = "sacCer3"
+    config = resolve(project, results="elsewhere/")
+    assert (config["genome"]["fasta"], config["genome"]["blacklist"]) == (
+        "elsewhere/genome/fetched/sacCer3.fa.gz",
+        None,
+    )
+    assert config["folds"]["files"] is None
+
+
 def test_empty_section_is_its_default(project: Project) -> None:
     assert resolve(project, training=None) == resolve(project)
 
@@ -477,7 +562,7 @@ def test_schemas_are_closed_and_described(schema: dict) -> None:
     assert schema["additionalProperties"] is False
     for key, part in settings.schema_keys(schema):
         assert part["description"].endswith("."), key
-        assert "default" in part or key in {"genome.fasta", "sample", "assay", "samples"}, key
+        assert "default" in part or key in {"sample", "assay", "samples"}, key
         assert part.get("additionalProperties") is False or "properties" not in part, key
 
 

@@ -7,6 +7,7 @@ import json
 import re
 import shlex
 import shutil
+import subprocess
 from collections.abc import Iterator
 from importlib import import_module
 from itertools import pairwise
@@ -96,6 +97,25 @@ def test_yeast(clone: Path) -> None:
         (clone / "yeast" / name).touch()
     done = snakemake(*arguments, folder=clone)
     assert job_counts(done.stdout + done.stderr) == expected(folds=2)
+
+
+def test_genome_by_name(project: Project) -> None:
+    """One job fetches it, and all others find its files in the results."""
+    project.config |= {"genome": "hg38", "folds": {"n": 5, "run": [0, 1]}}
+    done = project.snakemake("--dry-run")
+    text = done.stdout + done.stderr
+    assert job_counts(text) == expected(folds=2, fetch_genome=1)
+    assert {f"results/genome/fetched/{name}" for name in ("fetched.json", "hg38.fa.gz", "fold_4.json")} <= made(text)
+    (fetch,) = commands_of(text, "fetch-genome")
+    assert "fetch-genome hg38 --parts fasta blacklist fold_0 fold_1 fold_2 fold_3 fold_4 " in fetch
+    (encode,) = commands_of(text, "genome")
+    assert "--fasta results/genome/fetched/hg38.fa.gz" in encode
+    (folds,) = commands_of(text, "folds")
+    assert "--given results/genome/fetched/fold_0.json" in folds
+    (peaks,) = commands_of(text, "peaks")
+    assert "--blacklist results/genome/fetched/ENCFF356LFX.bed.gz" in peaks
+    project.config["genome"] = {"name": "mm39", "fasta": "{data}/genome.fa"}
+    assert project.plan() == expected(folds=2)
 
 
 def test_reads(project: Project) -> None:
@@ -364,10 +384,50 @@ def test_braces_spaces_and_quotes_reach_the_commands(project: Project) -> None:
     project.config["report"] = {"title": "{mine} & it's"}
     text = project.snakemake("--dry-run").stdout
     words = [shlex.split(line.split(" > ")[0]) for line in shell_commands(text)]
-    values = {option: value for line in words for option, value in pairwise(line)}
-    assert values["--reads"] == "data/my reads.bam"
-    assert values["--chromosomes"] == r"chr\d{1}"
-    assert values["--title"] == "{mine} & it's"
+    assert ("--reads", "data/my reads.bam") in {pair for line in words for pair in pairwise(line)}
+    assert r"--chromosomes=chr\d{1}" in {word for line in words for word in line}
+    assert "--title={mine} & it's" in {word for line in words for word in line}
+
+
+def test_names_that_hold_commands_are_names_to_the_shell(project: Project) -> None:
+    """Every command of a run is given to a shell in which `python` writes down its arguments."""
+    name = """d; touch pwned; $(touch pwned) `touch pwned` it's "q" & | * \\ # é日"""
+    (project.folder / "data").rename(project.folder / name)
+    given = {"peaks": "{data}/given.narrowPeak", "bias_model": "{data}/models/fold_0.safetensors"}
+    project.rows = [
+        {"sample": "A", "assay": "ATAC", "reads": "{data}/a.bam,{data}/b.bam"},
+        {"sample": "B", "assay": "ATAC", "signal": "{data}/given.bw", **given},
+    ]
+    project.config |= {
+        "data": name,
+        "genome": {"fasta": "{data}/genome.fa", "blacklist": "{data}/blacklist.bed", "chromosomes": "$(touch pwned)"},
+        "folds": {"n": 2, "files": ["{data}/fold_a.json", "{data}/fold_b.json"]},
+        "footprints": {"motifs": "{data}/motifs.tsv"},
+        "motifs": {"database": "{data}/motifs.tsv"},
+        "mutagenesis": {"regions": "{data}/given.narrowPeak"},
+        "variants": {"file": "{data}/v.vcf"},
+        "truth": "{data}/truth.json",
+        "report": {
+            "title": "; touch pwned; $(touch pwned) `touch pwned` ' \"",
+            "loci": "{data}/blacklist.bed",
+            "email": "$(touch${IFS}pwned);",
+        },
+    }
+    done = project.snakemake("--dry-run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    commands = [re.sub(r" >>? results/logs/\S+ 2>&1", "", line) for line in shell_commands(done.stdout)]
+    script = "\n".join(["python() { printf '%s\\n' \"$@\"; }", *(line for line in commands if line != "None")])
+    shell = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script], cwd=project.folder, capture_output=True, text=True, check=False
+    )
+    assert (shell.returncode, shell.stderr) == (0, "")
+    assert not list(project.folder.rglob("pwned"))
+    words = set(shell.stdout.splitlines())
+    files = ["genome.fa", "a.bam", "b.bam", "given.bw", "given.narrowPeak", "blacklist.bed", "motifs.tsv", "v.vcf"]
+    files += ["models/fold_0.safetensors", "fold_a.json", "fold_b.json", "truth.json"]
+    assert {f"{name}/{file}" for file in files} <= words
+    report = project.config["report"]
+    assert {f"--title={report['title']}", f"--email={report['email']}", "--chromosomes=$(touch pwned)"} <= words
 
 
 def test_the_report_is_printed_where_it_is_asked_for(project: Project) -> None:
@@ -762,9 +822,14 @@ def leaf_parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentP
 
 
 def test_command_line_accepts_every_command(project: Project) -> None:
-    """With all that is optional: given peaks and folds, blacklist, motifs, truth, replicates, chromosomes, factors."""
+    """With all that is optional: a genome by name, given peaks and folds, motifs, truth, replicates, factors."""
     project.config |= {
-        "genome": {"fasta": "{data}/genome.fa", "blacklist": "{data}/blacklist.bed", "chromosomes": ["chr1", "chr2"]},
+        "genome": {
+            "name": "A",
+            "blacklist": "{data}/blacklist.bed",
+            "chromosomes": ["chr1", "chr2"],
+            "catalogue": "{data}/genomes.tsv",
+        },
         "folds": {"n": 2, "run": [0, 1], "files": ["{data}/fold_a.json", "{data}/fold_b.json"]},
         "footprints": {"motifs": "{data}/motifs.tsv"},
         "motifs": {"database": "{data}/motifs.tsv"},
@@ -777,6 +842,7 @@ def test_command_line_accepts_every_command(project: Project) -> None:
         "variants": {"file": "{data}/v.vcf"},
         "report": {"loci": "{data}/given.narrowPeak", "genome_name": "hg38", "email": "me@here.org"},
     }
+    (project.folder / "data/genomes.tsv").write_text("genome\tpart\taddress\nA\tfasta\thttp://a.org/a.fa.gz\n")
     project.rows = [
         {**project.rows[0], "reads": "{data}/a.bam,{data}/b.bam", "reads_already_shifted": "+4/-5,auto"},
         {**project.rows[0], "sample": "B", "peaks": "{data}/given.narrowPeak"},

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 import zipfile
-from collections.abc import Callable
+from collections import Counter
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -20,9 +17,9 @@ import pandas as pd
 import pyBigWig
 import pysam
 import pytest
-import yaml
 from PIL import Image
-from plans import ROOT, snakemake
+from plans import ROOT
+from runs import QUICK, Run, kill_once
 from safetensors.numpy import load_file
 from scipy.stats import rankdata
 
@@ -38,56 +35,6 @@ pytestmark = pytest.mark.slow
 
 YEAST_INSERTIONS, YEAST_POSITIONS, YEAST_OUTSIDE_BLACKLIST = 902_064, 407_360, 604_315
 FEW_CONTRIBUTIONS = {"contributions": {"regions": 24, "references": 2}, "variants": {"file": None}}
-# Small and short, where what is tested is the way and not the model.
-QUICK = {
-    "folds": {"n": 3, "run": [0]},
-    "model": {"input_length": 768, "output_length": 384, "bias": {"filters": 8}, "chrombpnet": {"layers": 5}},
-    "training": {"epochs": 2, "jitter": 50},
-    "contributions": {"views": []},
-    "variants": {"file": None},
-}
-
-
-class Run:
-    """A working directory with the project's configurations, in which the workflow runs."""
-
-    def __init__(self, folder: Path, config: str, changes: dict | None = None) -> None:
-        self.folder, self.configs = folder, [config]
-        shutil.copytree(ROOT / "config", folder / "config")
-        if changes:
-            (folder / "changes.yaml").write_text(yaml.safe_dump(changes))
-            self.configs.append("changes.yaml")
-        text = yaml.safe_load((folder / config).read_text())
-        self.results = folder / text["results"]
-
-    def arguments(self, *extra: str) -> list[str]:
-        return [
-            *extra,
-            "--cores",
-            "2",
-            "--configfile",
-            *self.configs,
-            "--workflow-profile",
-            str(ROOT / "profiles/default"),
-        ]
-
-    def snakemake(self, *extra: str) -> str:
-        done = snakemake(*self.arguments(*extra), folder=self.folder)
-        assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-8000:]
-        return done.stdout + done.stderr
-
-    def record(self, name: str) -> dict:
-        return json.loads((self.results / name).read_text())
-
-    def sample(self, name: str) -> Path:
-        """A product of the run's only sample."""
-        (sample,) = [path.parents[1] for path in self.results.glob("*/signal/signal.json")]
-        return sample / name
-
-    @property
-    def truth(self) -> dict:
-        """What was planted in the demo's data."""
-        return json.loads((self.folder / "demo/data/ATAC/truth/truth.json").read_text())
 
 
 def read_sites(demo: Run) -> pd.DataFrame:
@@ -350,19 +297,6 @@ def test_yeast_reads_to_report(tmp_path, shared_data):
     assert f"{metrics['profile_metrics']['peaks']['median_norm_jsd']:.3f}" in page
 
 
-@pytest.fixture(scope="module")
-def small_data(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("small")
-    subprocess.run(
-        [
-            *(sys.executable, ROOT / "scripts/make_demo_data.py", "--assay", "ATAC", "--seed", "3"),
-            *("--scale", "0.3", "--output", folder),
-        ],
-        check=True,
-    )
-    return folder
-
-
 def test_samples_of_every_kind_in_one_run(tmp_path, small_data):
     """A BAM, a shifted fragment file with given peaks, and a given bigWig with a given bias model."""
     run = Run(tmp_path, "config/demo/config.yaml", {**QUICK, "data": str(small_data), "samples": "samples.tsv"})
@@ -468,27 +402,6 @@ def test_two_folds_are_averaged_and_chosen_regions_mutated(tmp_path, small_data)
             each.append(handle["projected_shap/seq"][:])
     np.testing.assert_allclose(mean, np.mean(each, axis=0), atol=1e-7)
     assert "Marginal footprints, mean of 2 folds" in (run.results / "report.html").read_text(encoding="utf-8")
-
-
-def kill_once(run: Run, is_time: Callable[[], bool], *targets: str) -> None:
-    """Start a run and take it down all at once when it is time, as a lost machine would."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "snakemake", *run.arguments(*targets), "--snakefile", str(ROOT / "Snakefile")],
-        cwd=run.folder,
-        env={**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        until = time.monotonic() + 400
-        while not is_time():
-            assert process.poll() is None, "the run ended before it was time"
-            assert time.monotonic() < until
-            time.sleep(0.05)
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from bpflow import __version__, settings
 from bpflow.errors import InputError
 
 try:
+    settings.require_plain_braces(ROOT)
     SCHEMA = settings.load_schema(ROOT / "workflow/schemas/config.schema.yaml")
     CONFIG = settings.resolve_config(config, SCHEMA)
     SAMPLES = settings.read_samples(
@@ -28,6 +29,8 @@ except InputError as error:
 
 FOLDS = CONFIG["folds"]["run"]
 GENOME, REPORT = CONFIG["genome"], CONFIG["report"]
+# Files of a genome that is known by name.
+FETCHED = settings.fetched_files(CONFIG)
 # Those whose ChromBPNets are trained too.
 MODELLED = [name for name, sample in SAMPLES.items() if sample.train == "all"]
 # Bias threshold factors that a sample chooses among, and the samples that do.
@@ -61,12 +64,16 @@ OFFICIAL_WEIGHTS = {
 
 # The shell's own strict mode is lost once there is a prefix, so it is repeated here. Commands find the package beside
 # this workflow, whatever the working directory; nothing of it is in params, so that moving the checkout reruns nothing.
+# A scheduler sends SIGTERM to the shell too, which must then wait for a training that saves its state.
 # Without isolated environments, rules run in Snakemake's own if that has the packages, else with what is on PATH.
 prefix = [
     "set -euo pipefail",
+    "trap : TERM",
     f"export BPFLOW_ROOT={shlex.quote(str(ROOT))}",
     'export PYTHONPATH="$BPFLOW_ROOT/src"',
 ]
+if GENOME["cache"]:
+    prefix.append(f"export BPFLOW_GENOMES={shlex.quote(os.path.abspath(GENOME['cache']))}")
 if not workflow.deployment_settings.deployment_method and find_spec("torch"):
     prefix.append(f'export PATH={shlex.quote(os.path.dirname(sys.executable))}:"$PATH"')
 shell.prefix("; ".join(prefix).replace("{", "{{").replace("}", "}}") + "; ")
@@ -256,6 +263,7 @@ def fold_files(samples, folds, files):
 def qc_files(samples, folds):
     """What the report says before anything is trained."""
     return [
+        *(["<results>/genome/fetched/fetched.json"] if FETCHED else []),
         "<results>/genome/genome.json",
         "<results>/folds/folds.json",
         *collect(

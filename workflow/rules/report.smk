@@ -43,7 +43,7 @@ rule qc_report:
         folder=subpath(output.page, parent=True),
     shell:
         "python -m bpflow report --results {params.folder} --samples {params.samples} --folds {params.folds}"
-        " --stage {params.stage} --title {params.title:q} --config {input.config} {params.sample_pages}"
+        " --stage {params.stage} --title={params.title:q} --config {input.config} {params.sample_pages}"
         " --output {output.page} {params.pdf} > {log} 2>&1"
 
 
@@ -122,9 +122,9 @@ rule browser_files:
         # Functions, because braces in plain params are taken for wildcards.
         title=lambda wildcards: REPORT["title"],
         genome_name=f"--genome-name {REPORT['genome_name']}" if REPORT["genome_name"] else "",
-        email=lambda wildcards: f"--email {shlex.quote(REPORT['email'])}" if REPORT["email"] else "",
+        email=lambda wildcards: f"--email={shlex.quote(REPORT['email'])}" if REPORT["email"] else "",
         folder=subpath(output.hub, parent=True),
         results=subpath(output.hub, ancestor=2),
     shell:
         "python -m bpflow hub --results {params.results} --samples {params.samples} --genome {input.genome}"
-        " {params.genome_name} {params.email} --title {params.title:q} --output-dir {params.folder} > {log} 2>&1"
+        " {params.genome_name} {params.email} --title={params.title:q} --output-dir {params.folder} > {log} 2>&1"

@@ -16,6 +16,7 @@ from bpflow.files import read_json
 from bpflow.report.job_times import read_benchmarks
 from bpflow.report.reading import Reader
 from bpflow.report.run import FoldResult, ModelResult, Record, Run, Sample, Stage
+from bpflow.report.sheet import explained_views, sheet_row
 
 __all__ = ["collect"]
 
@@ -28,9 +29,6 @@ HISTORY_COLUMNS = (
     "valid_profile_loss",
     "valid_counts_loss",
 )
-# What of a model its contributions and motifs are of.
-VIEWS = ("corrected", "bias")
-
 REGION_COLUMNS = ("peak", "observed_log_counts", "predicted_log_counts", "norm_jsd")
 
 
@@ -98,14 +96,10 @@ def collect(
         messages=tuple(dict.fromkeys(reader.messages)),
         benchmarks=tuple(read_benchmarks(results, samples, folds)),
         config=settings,
+        fetched=reader.given("genome/fetched/fetched.json", "fetched_genome"),
         comparison=reader.optional("comparison.json", "comparison") if together else None,
         left_out=tuple(reader.left_out),
     )
-
-
-def _explained(settings: Any) -> Sequence[str]:
-    """The parts of a model that the run explains, as its configuration has them."""
-    return ((settings or {}).get("contributions") or {}).get("views", VIEWS)
 
 
 def _once(values: Sequence[Any], option: str) -> None:
@@ -129,14 +123,14 @@ def _sample(reader: Reader, name: str, folds: Sequence[int], stage: Stage, setti
         footprints=reader.optional(f"{name}/mean/footprints.json", "footprints", sample=name) if several else None,
         tracks=dict(_tracks(reader, name)),
         loci=reader.optional(f"{name}/loci/loci.json", "loci", sample=name),
-        motifs=tuple(_motifs(reader, name, _explained(settings))),
+        motifs=tuple(_motifs(reader, name, explained_views(settings, name))),
         variants=reader.given(f"{name}/variants/variants.json", "variants", sample=name),
     )
 
 
 def _cells(reader: Reader, name: str, settings: Any) -> Record | None:
     """What the sample's cluster is among all cells, if it is one."""
-    row = next((row.get("cells") for row in (settings or {}).get("sheet") or () if row.get("name") == name), None)
+    row = sheet_row(settings, name).get("cells")
     record = reader.given(f"{row}/clusters/split.json", "split") if row else None
     if record is None:
         return None

@@ -107,6 +107,7 @@ class Run:
     config: Any
     left_out: tuple[str, ...]
     comparison: Record | None = None
+    fetched: Record | None = None
 
     def reaches(self, stage: Stage) -> bool:
         """Whether the page goes as far as `stage`."""

@@ -16,6 +16,7 @@ from bpflow.report.logos import information, logo_svg
 from bpflow.report.metrics import metrics_section
 from bpflow.report.motifs import motif_section
 from bpflow.report.run import FoldResult, Record, Run, Sample
+from bpflow.report.sheet import sheet_section
 from bpflow.report.summary import worst
 from bpflow.report.sweep import sweep_section
 from bpflow.report.track_labels import COMBINED, TRACKS
@@ -90,7 +91,9 @@ def sample_section(run: Run, sample: Sample, index: int, limits: Limits) -> Sect
     mine = [check for check in run.checks if check.sample == sample.name]
     state = worst(mine)
     section = Section(here, sample.name, badge=Badge(state) if state else None)
+    shared = sheet_section(run.config, sample.name, here)
     section.children = [
+        *([shared] if shared else []),
         Section(f"{here}-reads", "Reads", _reads(sample.signal, sample.cells)),
         Section(f"{here}-shift", "Enzyme shift", _shift(sample.signal, here)),
         Section(f"{here}-peaks", "Peaks", _peaks(sample.peaks)),

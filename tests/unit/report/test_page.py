@@ -306,6 +306,18 @@ def test_provenance(page):
     assert ["train_chrombpnet", "3", "24 min 43 s", "8 min 14 s", "3 GiB"] in page.rows("Time and memory by rule")
 
 
+def test_a_genome_by_name_is_shown_with_addresses_and_digests(make_tree, page):
+    tree = make_tree(stage="qc")
+    address, digest = "https://genomes.example/hg38.fa.gz", "5c" * 32
+    file = {"part": "fasta", "address": address, "sha256": digest, "bytes": 9, "checked": "md5 of a list"}
+    path = tree.root / "genome/fetched/fetched.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps({"stage": "fetched_genome", "name": "hg38", "files": [file], "messages": []}))
+    shown = Page(make(tree, stage="qc")).rows("The genome hg38, as it was fetched")
+    assert ["fasta", address, digest, "md5 of a list"] in shown
+    assert "as it was fetched" not in page.text
+
+
 def test_quality_control_page_has_no_training_sections(make_tree):
     page = Page(make(make_tree(stage="qc"), stage="qc"))
     titles = [title for _, title in page.headings]
