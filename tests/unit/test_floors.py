@@ -27,6 +27,7 @@ FLOORS = {
         "parts",
         "growing_datasets",
         "packed_arrays",
+        "hdf5_files",
     ],
     1: [
         *("reads", "read_lines", "alignments", "bam_records", "ends", "site_counts", "shift", "base_composition"),

@@ -54,9 +54,9 @@ class Project:
         return job_counts(done.stdout + done.stderr)
 
 
-def snakemake(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+def snakemake(*arguments: str, folder: Path, project: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """Run Snakemake on the project's Snakefile in a folder."""
-    command = [sys.executable, "-m", "snakemake", *arguments, "--snakefile", str(ROOT / "Snakefile")]
+    command = [sys.executable, "-m", "snakemake", *arguments, "--snakefile", str(project / "Snakefile")]
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
