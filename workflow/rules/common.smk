@@ -5,7 +5,7 @@ import re
 import shlex
 import sys
 from importlib.util import find_spec
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 
 ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
@@ -41,6 +41,12 @@ PEAK_SETS = {
     for peak_set in dict.fromkeys(sample.peak_set for sample in SAMPLES.values() if sample.peak_set)
 }
 
+# Samples whose predictions or contributions of a fold are divided among several jobs, and then gathered.
+DIVIDED = {
+    step: [name for name, sample in SAMPLES.items() if sample.config[step]["parts"] > 1]
+    for step in ("predictions", "contributions")
+}
+
 # What contributions are to.
 HEADS = ["counts", "profile"]
 
@@ -50,9 +56,8 @@ BIAS_FILES = [
     *("models/bias.safetensors", "models/bias.history.tsv", "models/bias.json"),
 ]
 
-# Models under the names of the official program's files, and under ours.
+# Models with a ChromBPNet under the names of the official program's files, and under ours; the bias model is "bias" in both.
 OFFICIAL_WEIGHTS = {
-    "bias": "bias",
     "bias_model_scaled": "bias_scaled",
     "chrombpnet": "chrombpnet",
     "chrombpnet_nobias": "chrombpnet_nobias",
@@ -71,6 +76,11 @@ if GENOME["cache"]:
 if not workflow.deployment_settings.deployment_method and find_spec("torch"):
     prefix.append(f'export PATH={shlex.quote(os.path.dirname(sys.executable))}:"$PATH"')
 shell.prefix("; ".join(prefix).replace("{", "{{").replace("}", "}}") + "; ")
+
+
+def undivided(step):
+    """Samples whose step is one job in each fold."""
+    return [name for name in SAMPLES if name not in DIVIDED[step]]
 
 
 def one_of(names):
@@ -95,7 +105,6 @@ wildcard_constraints:
     combine="crossfit|mean",
     view="corrected|bias",
     head="|".join(HEADS),
-    official="|".join(OFFICIAL_WEIGHTS),
     part=r"[1-9]\d*",
 
 
@@ -165,11 +174,6 @@ def candidate_files(file):
         fold=FOLDS,
         file=file,
     )
-
-
-def model_of_official_name(wildcards):
-    name = OFFICIAL_WEIGHTS[wildcards.official]
-    return f"{CONFIG['results']}/{wildcards.sample}/fold_{wildcards.fold}/models/{name}.safetensors"
 
 
 def assay_of(wildcards):
@@ -243,6 +247,16 @@ def printed_report():
         labels={"page": "Whole run, to print"},
     )
     return {"pdf": pdf}
+
+
+def fold_models(names):
+    """A sample's models of all folds."""
+    return collect("<results>/{{sample}}/fold_{fold}/models/{name}.safetensors", fold=FOLDS, name=names)
+
+
+def fold_weights(names):
+    """A sample's models of all folds, as files of the official program."""
+    return collect("<results>/{{sample}}/fold_{fold}/models/{name}.h5", fold=FOLDS, name=names)
 
 
 def fold_files(samples, folds, files):
@@ -342,12 +356,11 @@ def gate_records(wildcards):
 
 def official_files():
     """Trained models as files of the official program. A bias model from the sheet is there already."""
+    wanted = [name for name, sample in SAMPLES.items() if sample.config["official_h5"]]
+    files = [f"models/{official}.h5" for official in OFFICIAL_WEIGHTS]
     return [
-        f"<results>/{name}/fold_{fold}/models/{official}.h5"
-        for name, sample in SAMPLES.items()
-        for fold in FOLDS
-        for official in (OFFICIAL_WEIGHTS if sample.config["official_h5"] else ())
-        if (sample.trains_bias if official == "bias" else sample.train == "all")
+        *fold_files([name for name in wanted if SAMPLES[name].trains_bias], FOLDS, ["models/bias.h5"]),
+        *fold_files([name for name in wanted if name in MODELLED], FOLDS, files),
     ]
 
 
