@@ -4,6 +4,7 @@
 #   genome/, folds/                                          once a run
 #   peak_sets/                                               once a set of peaks that samples share
 #   browser/                                                 once a run, over all samples
+#   {cells}/clusters/                                        once a row of single cells
 #   {sample}/{signal,peaks,tracks,loci,variants}/            once a sample
 #   {sample}/{mean,bias_choice}/                             once a sample, over its folds
 #   {sample}/fold_{fold}/{regions,models,predictions,evaluation,gates}/  once a sample and fold
@@ -24,6 +25,7 @@ report: "workflow/report/workflow.rst"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/demo.smk"
 include: "workflow/rules/genome.smk"
+include: "workflow/rules/cells.smk"
 include: "workflow/rules/signal.smk"
 include: "workflow/rules/folds.smk"
 include: "workflow/rules/regions.smk"

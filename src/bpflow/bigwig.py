@@ -17,7 +17,7 @@ from isal import isal_zlib
 
 from bpflow.chromosomes import explain_mismatch
 from bpflow.errors import InputError
-from bpflow.files import READ_ERRORS, existing
+from bpflow.files import DAMAGED, READ_ERRORS, existing
 from bpflow.genome import Genome
 
 __all__ = ["Intervals", "iterate_bases", "iterate_intervals"]
@@ -25,6 +25,7 @@ __all__ = ["Intervals", "iterate_bases", "iterate_intervals"]
 # All numbers are little-endian: a file of the other order does not have this magic number.
 MAGIC, TREE_MAGIC, INDEX_MAGIC = 0x888FFC26, 0x78CA8C91, 0x2468ACE0
 HEADER = struct.Struct("<IHHQQQHHQQIQ")
+ZOOM_HEADER = struct.Struct("<IIQQ")
 TREE_HEADER = struct.Struct("<IIIIQQ")
 INDEX_HEADER = struct.Struct("<IIQIIIIQII")
 NODE = struct.Struct("<BBH")
@@ -106,11 +107,14 @@ def iterate_intervals(path: str | os.PathLike[str], genome: Genome) -> Iterator[
             except DAMAGE as error:
                 if isinstance(error, InputError):
                     raise
-                raise InputError(f"damaged ({error})", where=str(path), mend="Copy or make it again") from None
+                raise InputError(f"damaged ({error})", where=str(path), mend=DAMAGED) from None
 
 
 def _read(content: mmap.mmap, path: str | os.PathLike[str], genome: Genome) -> Iterator[Intervals]:
-    _, _, _, tree, _, index, _, _, _, _, buffer, _ = HEADER.unpack_from(content)
+    _, _, zooms, tree, _, index, _, _, _, _, buffer, _ = HEADER.unpack_from(content)
+    for number in range(zooms):
+        # They are not read here, but they are the end of the file, and browsers draw them.
+        _require_index(content, ZOOM_HEADER.unpack_from(content, HEADER.size + number * ZOOM_HEADER.size)[3])
     chromosomes = _chromosomes(content, tree)
     _check_chromosomes(dict(chromosomes.values()), genome, path)
     leaves = _leaves(content, index)
@@ -190,9 +194,13 @@ def _chromosomes(content: mmap.mmap, at: int) -> dict[int, tuple[str, int]]:
 
 def _leaves(content: mmap.mmap, at: int) -> np.ndarray:
     """Sections that the R tree at `at` names."""
+    _require_index(content, at)
+    return _items(content, at + INDEX_HEADER.size, LEAF, BRANCH)
+
+
+def _require_index(content: mmap.mmap, at: int) -> None:
     if INDEX_HEADER.unpack_from(content, at)[0] != INDEX_MAGIC:
         raise ValueError("no index")
-    return _items(content, at + INDEX_HEADER.size, LEAF, BRANCH)
 
 
 def _items(content: mmap.mmap, root: int, leaf: np.dtype, branch: np.dtype) -> np.ndarray:

@@ -16,7 +16,7 @@ import torch
 
 from bpflow import __version__
 from bpflow.errors import InputError
-from bpflow.files import atomic_path, existing, parse_json, sha256
+from bpflow.files import DAMAGED, atomic_path, existing, parse_json, sha256
 from bpflow.formats.keras import read_keras
 from bpflow.formats.multimolecule import WEIGHTS, read_multimolecule
 from bpflow.hdf5_files import is_hdf5
@@ -74,6 +74,7 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
             f"not a safetensors file, or a damaged one ({error})",
             where=str(path),
             expected="a model written by 'bpflow train'",
+            mend=DAMAGED,
         ) from None
     try:
         metadata = parse_json(text or "")

@@ -17,9 +17,10 @@ import numpy as np
 import torch
 
 from bpflow.errors import InputError
-from bpflow.files import atomic_path, existing
+from bpflow.files import DAMAGED, existing
 from bpflow.growing_datasets import append_rows, growing_dataset
 from bpflow.models.encoding import one_hot
+from bpflow.new_hdf5 import new_hdf5
 from bpflow.parts import Part, in_order
 
 __all__ = [
@@ -81,7 +82,7 @@ def write_contributions(
     attributes
         What the file says of its making: ``head``, ``part`` and others.
     """
-    with _new_file(path) as handle:
+    with new_hdf5(path) as handle:
         handle.attrs.update(attributes)
         for name, values in coordinates.items():
             kind = h5py.string_dtype() if values.dtype.kind in "OU" else values.dtype
@@ -104,7 +105,10 @@ def open_contributions(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
             handle = stack.enter_context(h5py.File(path, "r"))
         except OSError as error:
             raise InputError(
-                f"not HDF5, or damaged ({error})", where=str(path), expected="contributions of 'bpflow contributions'"
+                f"not HDF5, or damaged ({error})",
+                where=str(path),
+                expected="contributions of 'bpflow contributions'",
+                mend=DAMAGED,
             ) from None
         shapes = [getattr(handle.get(name), "shape", None) for name in ("raw/seq", "shap/seq")]
         if shapes[0] is None or shapes[0] != shapes[1] or len(shapes[0]) != 3 or shapes[0][1] != 4:
@@ -137,7 +141,7 @@ def join_files(paths: Sequence[str], output: str | os.PathLike[str]) -> None:
         for handle, path in zip(handles, paths, strict=True):
             _require_same(handles[0], handle, paths[0], path, ignored={"part"})
         ordered = [handles[index] for index in in_order(parts, paths)]
-        with _new_file(output) as target:
+        with new_hdf5(output) as target:
             target.attrs.update({**ordered[0].attrs, "part": "1/1"})
             for name in _dataset_names(ordered[0]):
                 _copy(target, name, ordered)
@@ -159,7 +163,7 @@ def average_files(paths: Sequence[str], output: str | os.PathLike[str]) -> None:
             _require_same(handles[0], handle, paths[0], path, ignored={"model", "model_sha256", "seed"})
             _require_same_regions(handles[0], handle, paths[0], path)
         first = handles[0]
-        with _new_file(output) as target:
+        with new_hdf5(output) as target:
             target.attrs.update({name: first.attrs[name] for name in first.attrs if not name.startswith("model")})
             target.attrs["folds"] = len(handles)
             target.attrs["model_sha256"] = ",".join(str(handle.attrs.get("model_sha256", "")) for handle in handles)
@@ -180,12 +184,6 @@ def _open_whole(path: str) -> Iterator[h5py.File]:
         for name in (*SCORES, *CONVERGENCE):
             if name not in handle:
                 raise InputError(f"no {name}", where=path, expected="contributions of 'bpflow contributions'")
-        yield handle
-
-
-@contextmanager
-def _new_file(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
-    with atomic_path(path) as temporary, h5py.File(temporary, "w", libver=("earliest", "v110")) as handle:
         yield handle
 
 

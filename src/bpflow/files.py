@@ -7,6 +7,7 @@ import hashlib
 import json
 import math
 import os
+import platform
 import tempfile
 import zlib
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from bpflow import __version__
 from bpflow.errors import InputError
 
 __all__ = [
+    "DAMAGED",
     "READ_ERRORS",
     "atomic_path",
     "existing",
@@ -28,6 +30,7 @@ __all__ = [
     "parse_json",
     "read_json",
     "require_writable",
+    "reserve",
     "sha256",
     "stamp",
     "text_lines",
@@ -43,15 +46,25 @@ READ_ERRORS: tuple[type[Exception], ...] = (
 )
 
 
+# How to mend a file that was written whole and is not any more.
+DAMAGED = "Copy it again; if it is one of a run's results, delete it and start the run again, which makes it anew"
+
+
 @contextmanager
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give a temporary name beside `path`; rename it to `path` only if the block succeeds."""
+    """Give a temporary name beside `path`; rename it to `path` only if the block succeeds and all is on the disk.
+
+    Raises
+    ------
+    OSError
+        A full or read-only disk, with `path` as its file name where the system names none.
+    """
     final = Path(path)
     final.parent.mkdir(parents=True, exist_ok=True)
-    # What a killed process left behind is of no use to anybody.
-    for stale in final.parent.glob(f".{glob.escape(final.name)}.*.part"):
-        stale.unlink(missing_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{final.name}.", suffix=".part", dir=final.parent)
+    _remove_leftovers(final)
+    handle, name = tempfile.mkstemp(
+        prefix=f".{final.name}.{platform.node()}.{os.getpid()}.", suffix=".part", dir=final.parent
+    )
     os.close(handle)
     temporary = Path(name)
     try:
@@ -60,9 +73,42 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
+        # Network disks say only now that they are full, and a machine that dies leaves no empty file under the name.
+        with open(temporary, "rb") as written:
+            os.fsync(written.fileno())
         temporary.replace(final)
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(final)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _remove_leftovers(final: Path) -> None:
+    """Remove what processes of this machine that were killed left behind; others may still be writing."""
+    for leftover in final.parent.glob(f".{glob.escape(final.name)}.{glob.escape(platform.node())}.*.part"):
+        process = leftover.name.split(".")[-3]
+        if not (process.isdigit() and _is_alive(int(process))):
+            leftover.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def reserve(handle: IO[bytes], size: int) -> None:
+    """Give a new file `size` bytes of the disk now: a process that writes to a mapping of a full disk is ended."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(handle.fileno(), 0, size)
+    else:
+        handle.truncate(size)
 
 
 def require_writable(*paths: str | os.PathLike[str]) -> None:
@@ -112,7 +158,7 @@ def text_lines(path: str | os.PathLike[str], what: str) -> list[tuple[int, str]]
         raise InputError("not text", where=str(path), expected=what) from None
     except READ_ERRORS as error:
         raise InputError(
-            f"the compressed file is damaged or cut short ({error})", where=str(path), mend="Copy or download it again"
+            f"the compressed file is damaged or cut short ({error})", where=str(path), mend=DAMAGED
         ) from None
     numbered = ((number, line.strip()) for number, line in enumerate(text.splitlines(), start=1))
     return [(number, line) for number, line in numbered if line and not line.startswith("#")]
@@ -143,7 +189,7 @@ def read_json(path: str | os.PathLike[str], what: str = "a JSON file") -> Any:
         return parse_json(text)
     except ValueError as error:
         line = getattr(error, "lineno", 1)
-        raise InputError(f"not JSON ({error})", where=f"{path}, line {line}", expected=what) from None
+        raise InputError(f"not JSON ({error})", where=f"{path}, line {line}", expected=what, mend=DAMAGED) from None
 
 
 def parse_json(text: str | bytes) -> Any:

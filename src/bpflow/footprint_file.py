@@ -12,9 +12,10 @@ from collections.abc import Iterable
 import h5py
 
 from bpflow.errors import InputError
-from bpflow.files import atomic_path, existing
+from bpflow.files import existing
 from bpflow.footprints import REPORTED, Effect, Footprint
 from bpflow.inserts import Insert
+from bpflow.new_hdf5 import new_hdf5
 
 __all__ = ["DEVIATION", "read_profiles", "write_profiles"]
 
@@ -42,7 +43,7 @@ def write_profiles(
     deviations
         Standard deviations over models, in place of profiles and counts.
     """
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as handle:
+    with new_hdf5(path) as handle:
         handle.attrs["backgrounds"] = backgrounds
         for prefix, group in (("", footprints), (f"{DEVIATION}/", deviations)):
             for place, footprint in enumerate(group):

@@ -113,7 +113,10 @@ class Genome:
         total = sum(row["length"] for row in rows)
         if data.stat().st_size != total:
             raise InputError(
-                f"{data.stat().st_size} bytes", where=str(data), expected=f"{total}", mend="Run 'bpflow genome' again"
+                f"{data.stat().st_size} bytes",
+                where=str(data),
+                expected=f"{total}",
+                mend="Delete it and run 'bpflow genome' again; a run makes it anew",
             )
         return cls(
             names=[row["name"] for row in rows],

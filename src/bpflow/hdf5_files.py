@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 
 from bpflow.errors import InputError
-from bpflow.files import existing
+from bpflow.files import DAMAGED, existing
 
 __all__ = ["StoredFile", "is_hdf5", "opened_hdf5"]
 
@@ -114,9 +114,7 @@ class StoredFile:
             raise self._error(f"{name} cannot be read ({_in_a_line(error)})") from None
 
     def _error(self, found: str) -> InputError:
-        return InputError(
-            found, where=self._path, expected=self._expected, mend="Copy, download or make the file again"
-        )
+        return InputError(found, where=self._path, expected=self._expected, mend=DAMAGED)
 
 
 @contextmanager
@@ -136,7 +134,7 @@ def opened_hdf5(path: str | os.PathLike[str], expected: str) -> Iterator[StoredF
             f"not an HDF5 file, or a damaged one ({_in_a_line(error)})",
             where=str(path),
             expected=expected,
-            mend="Copy or download it again",
+            mend=DAMAGED,
         ) from None
     with handle:
         yield StoredFile(handle, path, expected)

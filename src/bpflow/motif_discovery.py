@@ -15,7 +15,7 @@ import numpy as np
 
 from bpflow.contribution_file import open_contributions
 from bpflow.errors import InputError
-from bpflow.files import atomic_path
+from bpflow.new_hdf5 import new_stream
 
 __all__ = ["Pattern", "discover", "read_patterns", "read_window"]
 
@@ -128,8 +128,8 @@ def discover(
             raise
         log.warning("contributions are all alike or of one sign: nothing tells motifs from noise")
         found = (None, None)
-    with atomic_path(output) as temporary:
-        save_hdf5(temporary, *found, one_hot.shape[2])
+    with new_stream(output) as stream:
+        save_hdf5(stream, *found, one_hot.shape[2])
     return read_patterns(output)
 
 

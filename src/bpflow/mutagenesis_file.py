@@ -12,11 +12,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import h5py
 import numpy as np
 
-from bpflow.files import atomic_path
 from bpflow.mutagenesis import BASES, Effects
+from bpflow.new_hdf5 import new_hdf5
 from bpflow.prediction_file import write_coordinates
 
 __all__ = ["write_mutagenesis"]
@@ -54,7 +53,7 @@ def write_mutagenesis(
         Takes the (W,) codes and the effects of the next sequence.
     """
     shapes = {"log2_fold_counts": (BASES, width), "jsd": (BASES, width), "sequence": (width,), "log_counts": ()}
-    with atomic_path(path) as temporary, h5py.File(temporary, "w", libver=("earliest", "v110")) as handle:
+    with new_hdf5(path) as handle:
         handle.attrs.update(attributes)
         write_coordinates(handle, coordinates)
         for name, shape in shapes.items():

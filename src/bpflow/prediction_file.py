@@ -10,8 +10,9 @@ import h5py
 import numpy as np
 
 from bpflow.errors import InputError
-from bpflow.files import atomic_path, existing
 from bpflow.growing_datasets import append_rows, growing_dataset
+from bpflow.hdf5_files import opened_hdf5
+from bpflow.new_hdf5 import new_hdf5
 from bpflow.parts import Part, in_order
 from bpflow.prediction import Prediction, probabilities
 
@@ -20,7 +21,6 @@ __all__ = ["PredictionWriter", "join_predictions", "write_coordinates", "write_p
 CHUNK_ROWS = 64
 # What the file of a part says, and that of a whole does not.
 OF_A_PART = {"part", "part_batch"}
-COORDINATES = ("coords_chrom", "coords_center", "coords_peak")
 
 
 class PredictionWriter:
@@ -65,7 +65,7 @@ def write_predictions(
     attributes
         What the file says of its making. The same predictions and attributes give the same bytes.
     """
-    with atomic_path(path) as temporary, h5py.File(temporary, "w", libver=("earliest", "v110")) as handle:
+    with new_hdf5(path) as handle:
         for key, value in sorted(attributes.items()):
             handle.attrs[key] = value
         write_coordinates(handle, coordinates)
@@ -80,48 +80,37 @@ def join_predictions(paths: Sequence[str], output: str | os.PathLike[str]) -> No
     InputError
         A part is missing, damaged or of another model or options, or a file is not of 'bpflow predict --part'.
     """
+    expected = "predictions of 'bpflow predict --part'"
     with ExitStack() as stack:
-        handles = [stack.enter_context(_open_part(path)) for path in paths]
-        whole = [{key: value for key, value in handle.attrs.items() if key != "part"} for handle in handles]
-        for attributes, path in zip(whole, paths, strict=True):
-            if attributes != whole[0]:
+        files = [stack.enter_context(opened_hdf5(path, expected)) for path in paths]
+        attributes = [file.attributes() for file in files]
+        for own, path in zip(attributes, paths, strict=True):
+            if not set(own) >= OF_A_PART:
+                raise InputError("no part of a whole", where=path, expected=expected)
+            if {**own, "part": ""} != {**attributes[0], "part": ""}:
                 raise InputError(
                     f"other attributes than {paths[0]}",
                     where=path,
                     expected="parts of one and the same whole",
                     mend="Predict all parts with the same model and options",
                 )
-        order = in_order([Part.parse(handle.attrs["part"]) for handle in handles], paths)
-        parts = [handles[index] for index in order]
-        coordinates = {name: np.concatenate([_coordinate(part, name) for part in parts]) for name in COORDINATES}
-        attributes = {key: value for key, value in whole[0].items() if key not in OF_A_PART}
-        length = parts[0]["predictions/profs"].shape[1]
-        batch = int(whole[0]["part_batch"])
-        with write_predictions(output, coordinates, output_length=length, attributes=attributes) as writer:
+        parts = [files[index] for index in in_order([Part.parse(own["part"]) for own in attributes], paths)]
+        coordinates = {
+            "coords_chrom": np.concatenate([part.texts("coords/coords_chrom") for part in parts]),
+            **{
+                name: np.concatenate([part.read(part.dataset(f"coords/{name}")) for part in parts])
+                for name in ("coords_center", "coords_peak")
+            },
+        }
+        whole = {key: value for key, value in attributes[0].items() if key not in OF_A_PART}
+        batch = int(attributes[0]["part_batch"])
+        length = parts[0].dataset("predictions/profs", dimensions=2).shape[1]
+        with write_predictions(output, coordinates, output_length=length, attributes=whole) as writer:
             for part in parts:
-                logits, log_counts = (part[f"predictions/{name}"] for name in ("profile_logits", "logcounts"))
-                for first in range(0, len(logits), batch):
+                datasets = [part.dataset(f"predictions/{name}") for name in ("profile_logits", "logcounts")]
+                for first in range(0, len(datasets[0]), batch):
                     rows = slice(first, first + batch)
-                    writer.append(Prediction(logits[rows], log_counts[rows]))
-
-
-@contextmanager
-def _open_part(path: str) -> Iterator[h5py.File]:
-    expected = "predictions of 'bpflow predict --part'"
-    existing(path, expected)
-    try:
-        handle = h5py.File(path, "r")
-    except OSError as error:
-        raise InputError(f"not HDF5, or damaged ({error})", where=path, expected=expected) from None
-    with handle:
-        if not OF_A_PART <= set(handle.attrs):
-            raise InputError("no part of a whole", where=path, expected=expected)
-        yield handle
-
-
-def _coordinate(part: h5py.File, name: str) -> np.ndarray:
-    dataset = part[f"coords/{name}"]
-    return dataset.asstr()[:] if h5py.check_string_dtype(dataset.dtype) else dataset[:]
+                    writer.append(Prediction(*(part.read(dataset, rows) for dataset in datasets)))
 
 
 def write_coordinates(handle: h5py.File, coordinates: Mapping[str, np.ndarray]) -> None:

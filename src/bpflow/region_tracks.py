@@ -12,6 +12,7 @@ from types import TracebackType
 import numpy as np
 
 from bpflow.bigwig_writer import BigWigWriter
+from bpflow.files import reserve
 from bpflow.tracks_layout import owned_intervals
 
 __all__ = ["RegionTrackWriter", "write_region_track"]
@@ -63,7 +64,7 @@ class RegionTrackWriter:
         self._kept: np.ndarray | None = None
         if np.any(np.diff(self._order) < 0):
             with tempfile.TemporaryFile(prefix="bpflow_tracks_") as handle:
-                handle.truncate(len(centers) * width * 4)
+                reserve(handle, len(centers) * width * 4)
                 self._kept = np.memmap(handle, np.float32, "r+", shape=(len(centers), width))
 
     def __enter__(self) -> RegionTrackWriter:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bpflow.errors import InputError
-from bpflow.files import READ_ERRORS, atomic_path, existing, open_binary
+from bpflow.files import DAMAGED, READ_ERRORS, atomic_path, existing, open_binary
 from bpflow.genome import Genome
 
 __all__ = [
@@ -195,8 +195,16 @@ def _split_lines(path: str | os.PathLike[str]) -> tuple[list[list[str]], list[in
         raise InputError("not text", where=str(path), expected="a narrowPeak or BED file") from None
     except READ_ERRORS as error:
         raise InputError(
-            f"the compressed file is damaged or cut short ({error})", where=str(path), mend="Copy or download it again"
+            f"the compressed file is damaged or cut short ({error})", where=str(path), mend=DAMAGED
         ) from None
+    # Programs write narrowPeaks, and end their lines: one that was cut within its last number reads like a whole one.
+    if rows and len(rows[-1]) == len(COLUMNS) and not raw.endswith((b"\n", b"\r")):
+        raise InputError(
+            "the last line does not end, so the file may be cut short",
+            where=f"{path}, line {lines[-1]}",
+            expected="a line end after the last region too",
+            mend=f"{DAMAGED}. If nothing is missing, add a line end",
+        )
     return rows, lines
 
 

@@ -17,7 +17,7 @@ __all__ = ["STAGE_OF", "STATES", "STEPS", "Job", "RunStatus", "last_lines", "rea
 # Steps, as their folders of logs are called, by the stage of a run that they belong to.
 STEPS: dict[str, tuple[str, ...]] = {
     "inputs": (
-        *("demo_data", "fetch_genome", "genome", "signal", "signal_replicate", "check_signal"),
+        *("demo_data", "fetch_genome", "genome", "split_fragments", "signal", "signal_replicate", "check_signal"),
         *("own_peaks", "consensus_peaks", "peaks", "folds"),
         *("nonpeaks", "select_bias", "select_chrombpnet", "gate_qc"),
     ),

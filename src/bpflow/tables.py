@@ -12,7 +12,7 @@ import pandas as pd
 from isal import igzip
 
 from bpflow.errors import InputError
-from bpflow.files import READ_ERRORS, atomic_path, existing, open_binary
+from bpflow.files import DAMAGED, READ_ERRORS, atomic_path, existing, open_binary
 
 __all__ = ["read_table", "write_table"]
 
@@ -47,12 +47,12 @@ def read_table(
                 handle, sep="\t", usecols=lambda name: name in columns, dtype=dict(columns), na_values=["nan", "-"]
             )
     except UNREADABLE as error:
-        raise InputError(f"cannot be read ({error})", where=str(path), expected=what) from None
+        raise InputError(f"cannot be read ({error})", where=str(path), expected=what, mend=DAMAGED) from None
     missing = [column for column in columns if column not in table]
     if missing:
         raise InputError(f"no column {', '.join(missing)}", where=str(path), expected=what)
     if table.empty and not empty:
-        raise InputError("no rows", where=str(path), expected=what, mend="Make the file again")
+        raise InputError("no rows", where=str(path), expected=what, mend=DAMAGED)
     return table
 
 

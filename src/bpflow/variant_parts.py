@@ -20,8 +20,9 @@ import numpy as np
 
 from bpflow import __version__
 from bpflow.errors import InputError
-from bpflow.files import atomic_path, existing
+from bpflow.files import DAMAGED, existing
 from bpflow.growing_datasets import append_rows, growing_dataset
+from bpflow.new_hdf5 import new_hdf5
 from bpflow.parts import Part, in_order
 from bpflow.variants import Scores
 
@@ -111,7 +112,7 @@ class PartWriter:
 @contextmanager
 def write_part(path: str | os.PathLike[str], identity: Identity, part: Part) -> Iterator[PartWriter]:
     """Open a part's file for writing; it appears under `path` only if the block succeeds."""
-    with atomic_path(path) as temporary, h5py.File(temporary, "w", libver=("earliest", "v110")) as handle:
+    with new_hdf5(path) as handle:
         handle.attrs["stage"] = STAGE
         handle.attrs["identity"] = identity.to_json()
         handle.attrs["part"] = str(part)
@@ -168,7 +169,9 @@ class Parts:
         try:
             handle = self._stack.enter_context(h5py.File(path, "r"))
         except OSError as error:
-            raise InputError(f"not an HDF5 file, or a damaged one ({error})", where=where, expected=expected) from None
+            raise InputError(
+                f"not an HDF5 file, or a damaged one ({error})", where=where, expected=expected, mend=DAMAGED
+            ) from None
         if handle.attrs.get("stage") != STAGE:
             raise InputError("an HDF5 file of something else", where=where, expected=expected)
         return handle, Identity.from_json(handle.attrs["identity"]), Part.parse(handle.attrs["part"])

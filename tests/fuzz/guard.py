@@ -183,8 +183,7 @@ def _child(
     stack = open(work / STACK, "w")  # noqa: SIM115  (open as long as the process lives)
     faulthandler.enable(stack)
     path = work / f"current{target.suffix}"
-    taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (taken + HEADROOM, resource.RLIM_INFINITY))
+    first_taken = _taken()
     known: set[str] = set()
     count, accepted, slowest = 0, 0, 0.0
 
@@ -196,6 +195,7 @@ def _child(
         if started > end:
             return
         path.write_bytes(content)
+        resource.setrlimit(resource.RLIMIT_AS, (_taken() + HEADROOM, resource.RLIM_INFINITY))
         state[:] = STATE.pack(started, count, accepted, slowest)
         try:
             accepted += examine(target, path)
@@ -205,16 +205,23 @@ def _child(
                 _keep(folder, fault, path, traceback.format_exc())
                 raise
         finally:
+            resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
             count += 1
             slowest = max(slowest, time.monotonic() - started)
             state[:] = STATE.pack(0.0, count, accepted, slowest)
 
-    while time.monotonic() < end:
+    # Libraries keep some memory of files that they found damaged; then another child goes on.
+    while time.monotonic() < end and _taken() < first_taken + HEADROOM:
         try:
             seed(first_seed + count)(check)()
         except Exception:
             # It was kept where it happened; only new ones count from here on.
             known |= {found.stem for found in folder.glob(f"{name}-*.txt")}
+
+
+def _taken() -> int:
+    """Address space of this process, in bytes."""
+    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 
 
 def _signature(error: BaseException) -> str:

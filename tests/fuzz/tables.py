@@ -60,11 +60,14 @@ def fragments(folder: Path) -> Target:
         lines = _lines(path)
         if lines is None:
             return None
+        if any(b"\r" in line[:-1] for line in lines):
+            return NotImplemented
         rows = [line.removesuffix(b"\r").split(b"\t") for line in lines if not line.startswith(b"#")]
         has_strand = bool(rows) and len(rows[0]) > 5 and rows[0][5] in (b"+", b"-")
         plus, minus, kept = [], [], 0
         for row in rows:
-            interval = _interval(row)
+            # The parser's numbers may begin with blanks and a plus.
+            interval = _interval([row[0], *(text.lstrip(b" ").removeprefix(b"+") for text in row[1:3])])
             strand = row[5] if has_strand and len(row) > 5 else b""
             if interval is None or not _is_text(b"\t".join(row)) or (has_strand and strand not in (b"+", b"-")):
                 return None
@@ -279,9 +282,9 @@ def _lines(path: Path) -> list[bytes] | None:
 
 
 def _interval(row: list[bytes]) -> tuple[str, int, int] | None:
-    if len(row) < 3 or not all(WHOLE.fullmatch(text) for text in row[1:3]) or not _is_text(row[0]):
+    if len(row) < 3 or not row[0] or not all(WHOLE.fullmatch(text) for text in row[1:3]) or not _is_text(row[0]):
         return None
-    start, end = (int(text[:20]) for text in row[1:3])
+    start, end = (int(text) if len(text) < 20 else 1 << 80 for text in row[1:3])
     return (row[0].decode(), start, end) if start < end else None
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import shutil
 from pathlib import Path
 
 import h5py
@@ -18,9 +19,11 @@ import torch
 from safetensors.numpy import save_file
 
 from bpflow.bigwig_writer import write_bigwig
+from bpflow.checkpoints import save_model
 from bpflow.cli import main
 from bpflow.formats.keras import write_keras
 from bpflow.models import BPNet, BPNetConfig
+from bpflow.new_hdf5 import new_hdf5
 from bpflow.regions import from_centers, write_regions
 from unit import simulated
 
@@ -44,8 +47,8 @@ class Kit:
         (self.folder / name).write_bytes(gzip.compress(content.encode()))
         return str(self.folder / name)
 
-    def cut_short(self, path: Path, name: str) -> str:
-        (self.folder / name).write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    def cut_short(self, path: Path, name: str, share: float = 0.5) -> str:
+        (self.folder / name).write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
         return str(self.folder / name)
 
     def bigwig(self, name: str = "signal.bw", value: float = 1.0, sizes: dict[str, int] | None = None) -> str:
@@ -106,6 +109,12 @@ class Kit:
     def predict(self, model: str, *extra: str) -> list[str]:
         return ["predict", "--model", model, "--genome", str(self.genome), "--output", self.out("p.h5"), *extra]
 
+    def evaluate(self, predictions: str) -> list[str]:
+        return [
+            *("evaluate", "--predictions", predictions, "--signal", self.bigwig(), "--genome", str(self.genome)),
+            *("--model-kind", "bias", "--output", self.out("e.json"), "--table", self.out("e.tsv.gz")),
+        ]
+
 
 @pytest.fixture
 def kit(tmp_path, genome_json, fragment_file):
@@ -127,6 +136,24 @@ def other_hdf5(kit):
     with h5py.File(kit.folder / "other.h5", "w") as handle:
         handle["x"] = 1
     return str(kit.folder / "other.h5")
+
+
+def cut_genome(kit):
+    shutil.copy(kit.genome, kit.folder)
+    kit.cut_short(kit.genome.with_suffix(".seq"), "genome.seq")
+    return str(kit.folder / "genome.json")
+
+
+def cut_model(kit):
+    model = BPNet(BPNetConfig(input_length=300, output_length=100, filters=4, layers=2))
+    save_model(model, kit.folder / "whole.safetensors", metadata={"model": "bias"})
+    return kit.cut_short(kit.folder / "whole.safetensors", "cut.safetensors", 0.99)
+
+
+def cut_predictions(kit):
+    with new_hdf5(kit.folder / "whole.h5") as handle:
+        handle["predictions/logcounts"] = np.zeros(5000)
+    return kit.cut_short(kit.folder / "whole.h5", "cut.h5", 0.99)
 
 
 def absent_device():
@@ -342,6 +369,38 @@ MISTAKES = {
     "a conversion to something else": (
         lambda k: ["convert", str(keras_file(k)), k.out("m.onnx")],
         r"the suffix '\.onnx'. Expected \.safetensors, or \.h5",
+    ),
+    # What was whole when it was written.
+    "an encoded genome that was cut short": (
+        lambda k: [*k.peaks()[:4], cut_genome(k), *k.peaks()[5:]],
+        r"genome\.seq: \d+ bytes\. Expected \d+\. Delete it",
+    ),
+    "a bigWig without its end": (
+        lambda k: k.peaks(signal=k.cut_short(Path(k.bigwig()), "cut.bw", 0.9)),
+        r"cut\.bw: damaged .*delete it and start the run again",
+    ),
+    "a narrowPeak cut within its last number": (
+        lambda k: k.folds(peaks=k.cut_short(Path(k.regions()), "cut.narrowPeak", 0.999)),
+        r"cut\.narrowPeak, line 6: the last line does not end.*delete it and start the run again",
+    ),
+    "a model that was cut short": (
+        lambda k: k.predict(cut_model(k), "--regions", k.regions()),
+        r"cut\.safetensors: not a safetensors file, or a damaged one.*delete it and start the run again",
+    ),
+    "predictions that were cut short": (
+        lambda k: k.evaluate(cut_predictions(k)),
+        r"cut\.h5: not an HDF5 file, or a damaged one.*delete it and start the run again",
+    ),
+    "a record that was cut short": (
+        lambda k: k.train_bias("--selection", k.cut_short(Path(k.json("s.json", {"counts_loss_weight": 1})), "c.json")),
+        r"c\.json, line 1: not JSON.*delete it and start the run again",
+    ),
+    "fewer regions than were chosen": (
+        lambda k: k.train_bias(
+            *("--selection", k.json("r.json", {"counts_loss_weight": 1, "regions": {"train": {"nonpeaks": 3}}})),
+            *("--input-length", "500", "--output-length", "200", "--filters", "4", "--layers", "2", "--device", "cpu"),
+        ),
+        r"regions\.narrowPeak: 2 regions on the train chromosomes\. Expected 3, as .*r\.json says",
     ),
     "a command that is none": (lambda k: ["predikt"], "invalid choice: 'predikt'"),
 }

@@ -13,6 +13,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "src" / "bpflow"
 DATA_COMMANDS = [
     "fetch_genome",
     "genome",
+    "split",
     "signal",
     "check_signal",
     "peaks",
@@ -40,8 +41,11 @@ FLOORS = {
         "growing_datasets",
         "packed_arrays",
         *("genome_catalogue", "genome_cache", "downloads", "checksum_lists"),
+        "bgzf_writer",
+        *("hdf5_files", "new_hdf5"),
     ],
     1: [
+        *("barcodes", "fragment_split"),
         *("reads", "read_lines", "alignments", "bam_records", "ends", "site_counts", "shift", "base_composition"),
         *("cut_sites", "given_signal", "signal", "signal_record", "shift_verdict", "fragment_lengths"),
         *("bigwig", "bigwig_writer", "bigwig_sections", "bigwig_trees", "bigwig_zooms"),

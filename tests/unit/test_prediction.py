@@ -148,7 +148,7 @@ def test_parts_that_are_no_whole_are_refused(parts_of, tmp_path, capsys):
         ([parts[0], parts[0]], "part 1/2 again"),
         ([parts[0], others[1]], "other attributes than"),
         ([whole], "no part of a whole"),
-        ([damaged], "not HDF5, or damaged"),
+        ([damaged], "not an HDF5 file"),
     ):
         with pytest.raises(SystemExit) as stopped:
             gather(given, tmp_path / "joined.h5")

@@ -116,6 +116,17 @@ def place(checkpoint):
     return progress["epoch"], progress["batch"]
 
 
+def test_two_trainings_that_write_one_model_end_alike(words, whole, tmp_path):
+    arguments = words(tmp_path, *LONG, *OFTEN)
+    with running(arguments) as one, running(arguments) as other:
+        for process in (one, other):
+            process.join(120)
+        assert (one.exitcode, other.exitcode) == (0, 0)
+    assert_same_models(tmp_path, whole)
+    assert not list(tmp_path.glob("*.checkpoint"))
+    assert not list(tmp_path.glob(".*.part"))
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_training_in_good_order(words, whole, tmp_path, number, caplog):
     checkpoint = tmp_path / "chrombpnet.checkpoint"

@@ -9,9 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAMS = sorted(
-    path for folder in ("src", "scripts") for path in (ROOT / folder).rglob("*.py") if path.is_file()
-)
+PROGRAMS = sorted(path for folder in ("src", "scripts") for path in (ROOT / folder).rglob("*.py") if path.is_file())
 RULES = [ROOT / "Snakefile", *sorted((ROOT / "workflow").rglob("*.smk"))]
 # Modules that run what they read, or whose readers trust the sizes and the names in archives.
 MODULES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "tarfile", "zipfile"}

@@ -15,7 +15,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 COLUMNS = (
-    *("sample", "assay", "reads", "format", "reads_already_shifted", "signal"),
+    *("sample", "assay", "reads", "barcodes", "format", "reads_already_shifted", "signal"),
     *("peaks", "peak_set", "bias_model", "bias_from", "train", "config"),
 )
 #: Files that plans may name; they are never read by a dry run.

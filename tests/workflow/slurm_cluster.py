@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import re
+import shutil
 import socket
 import subprocess
 import time
@@ -14,6 +15,8 @@ from pathlib import Path
 
 import psutil
 
+# Not on the path of everybody.
+DAEMONS_LIE_IN = ("/usr/local/sbin", "/usr/sbin")
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scontrol", "scancel", "sinfo")
 START_SECONDS = 60
 STOP_SECONDS = 20
@@ -27,22 +30,25 @@ class SlurmCluster:
     folder
         Where its configuration, state and logs lie; a short path, since it holds sockets.
     nodes
-        Names of its nodes, each a slurmd of this machine.
+        How many nodes, each a slurmd of this machine. The first two are the partition that jobs go to of themselves,
+        the others the partition `spare`, from which jobs of the partition `urgent` drive those that run.
     cpus
         CPUs of each node, whether this machine has as many or not.
     gpus
         GPUs of each node, which are plain files.
     """
 
-    def __init__(self, folder: Path, nodes: tuple[str, ...] = ("n1", "n2"), cpus: int = 8, gpus: int = 4) -> None:
-        self.folder, self.nodes, self.cpus, self.gpus = folder, nodes, cpus, gpus
+    def __init__(self, folder: Path, nodes: int = 4, cpus: int = 4, gpus: int = 4) -> None:
+        self.folder, self.cpus, self.gpus = folder, cpus, gpus
+        self.nodes = [f"n{number}" for number in range(1, nodes + 1)]
         self.config = folder / "slurm.conf"
         self.daemons: dict[str, subprocess.Popen] = {}
 
     @property
     def environment(self) -> dict[str, str]:
         """Variables with which programs find this cluster."""
-        return {"SLURM_CONF": str(self.config), "PATH": f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+        path = os.pathsep.join([str(self.folder / "bin"), os.environ["PATH"], *DAEMONS_LIE_IN])
+        return {"SLURM_CONF": str(self.config), "PATH": path}
 
     def ask(self, *command: str) -> str:
         """What a SLURM command answers."""
@@ -71,7 +77,7 @@ class SlurmCluster:
         key.chmod(0o600)
         # Snakemake's job step starts srun without any SLURM_ variable.
         srun = self.folder / "bin/srun"
-        srun.write_text(f'#!/bin/sh\nPATH="${{PATH#*:}}" SLURM_CONF="{self.config}" exec srun "$@"\n')
+        srun.write_text(f'#!/bin/sh\nSLURM_CONF="{self.config}" exec {find("srun")} "$@"\n')
         srun.chmod(0o755)
         devices = [self.folder / f"gpu{number}" for number in range(self.gpus)]
         for device in devices:
@@ -92,7 +98,8 @@ class SlurmCluster:
             "SlurmUser": user,
             "SlurmdUser": user,
             "AuthType": "auth/munge",
-            "AuthInfo": f"socket={self.folder}/munge.socket",
+            # A job that is requeued waits until its old credential has expired.
+            "AuthInfo": f"socket={self.folder}/munge.socket,cred_expire=5",
             "StateSaveLocation": self.folder / "state",
             "SlurmdSpoolDir": f"{self.folder}/%n",
             "SlurmctldPidFile": self.folder / "slurmctld.pid",
@@ -105,6 +112,7 @@ class SlurmCluster:
             # Nodes are what is written here, not what the machine is.
             "SlurmdParameters": "config_overrides",
             "ReturnToService": 2,
+            "MinJobAge": 3600,
             "OverTimeLimit": 0,
             "KillWait": 10,
             "SlurmdTimeout": 10,
@@ -117,9 +125,11 @@ class SlurmCluster:
             f" Gres=gpu:made_up:{self.gpus}"
             for node, port in zip(self.nodes, ports[1:], strict=True)
         ]
+        main, spare = ",".join(self.nodes[:2]), ",".join(self.nodes[2:])
         lines += [
-            "PartitionName=main Nodes=ALL Default=YES PriorityTier=1 GraceTime=10",
-            "PartitionName=urgent Nodes=ALL PriorityTier=2",
+            f"PartitionName=main Nodes={main} Default=YES",
+            f"PartitionName=spare Nodes={spare} PriorityTier=1 GraceTime=5",
+            f"PartitionName=urgent Nodes={spare} PriorityTier=2",
         ]
         self.config.write_text("\n".join(lines) + "\n")
 
@@ -150,7 +160,7 @@ class SlurmCluster:
     def is_idle(self, *nodes: str) -> bool:
         """Whether nodes are up and have nothing to do."""
         try:
-            shown = self.ask("sinfo", "--noheader", "-N", "-p", "main", "-o", "%N %T")
+            shown = self.ask("sinfo", "--noheader", "-N", "-o", "%N %T")
         except subprocess.CalledProcessError:
             return False
         return {f"{node} idle" for node in nodes} <= set(shown.splitlines())
@@ -173,9 +183,14 @@ class SlurmCluster:
                 continue
 
 
+def find(program: str) -> str | None:
+    """Path of a program of SLURM or munge, if it is installed."""
+    return shutil.which(program, path=os.pathsep.join([os.environ["PATH"], *DAEMONS_LIE_IN]))
+
+
 def slurm_version() -> tuple[int, ...]:
     """Release of the SLURM that is installed."""
-    shown = subprocess.run(["slurmctld", "-V"], capture_output=True, text=True, check=True).stdout
+    shown = subprocess.run([find("slurmctld"), "-V"], capture_output=True, text=True, check=True).stdout
     return tuple(int(number) for number in re.findall(r"\d+", shown)[:2])
 
 

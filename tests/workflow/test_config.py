@@ -141,6 +141,30 @@ WRONG_CONFIGS = [
     pytest.param({"motifs": {"database": "no.meme"}}, ["motifs.database", "no such file: no.meme"], id="no database"),
     pytest.param({"contributions": {"parts": 0}}, ["contributions.parts", "0", "1"], id="no parts"),
     pytest.param({"results": "my results"}, ["key results", "'my results'", "letters"], id="space in results"),
+    *(
+        pytest.param({"results": name}, ["key results", "letters"], id=f"results {name!r}")
+        for name in (
+            "r\n",
+            "r\nrm",
+            "-r",
+            "r; touch pwned",
+            "$(touch pwned)",
+            "`touch pwned`",
+            "it's",
+            "{sample}",
+            "a&b",
+        )
+    ),
+    pytest.param({"report": {"title": "one\ntwo"}}, ["report.title", "one line"], id="title of two lines"),
+    pytest.param({"report": {"email": "a@b\nhub x"}}, ["report.email", "one word"], id="e-mail of two lines"),
+    pytest.param(
+        {"report": {"genome_name": "-x"}}, ["report.genome_name", "starts with"], id="genome named as an option"
+    ),
+    pytest.param({"genome": {"chromosomes": ["chr1\n"]}}, ["genome.chromosomes"], id="chromosome with a line end"),
+    pytest.param({"genome": {"fasta": "-x.fa"}}, ["key genome.fasta", "begins with a dash"], id="path like an option"),
+    pytest.param(
+        {"genome": {"fasta": "{sample}.fa"}}, ["key genome.fasta", "no placeholder but"], id="path with braces"
+    ),
     pytest.param({"results": "."}, ["key results", "'.'"], id="results in the working directory"),
     pytest.param({"samples": "no.tsv"}, ["key samples", "no such file: no.tsv"], id="no sheet"),
     pytest.param({"reads_already_shifted": "4"}, ["reads_already_shifted", "'4' is not a shift"], id="shift"),
@@ -187,6 +211,64 @@ WRONG_ROWS = [
         id="number of shifts",
     ),
 ]
+
+
+CELLS = {"reads": "{data}/c.fragments.tsv.gz", "barcodes": "cells.tsv"}
+WRONG_CELLS = [
+    pytest.param({"barcodes": "no.tsv"}, ["column barcodes", "no such file: no.tsv"], id="no file"),
+    pytest.param({"barcodes": "cells.tsv,"}, ["column barcodes", "empty name"], id="empty name"),
+    pytest.param({"barcodes": "cells.tsv,cells.tsv"}, ["2 files of barcodes for 1 read files"], id="number of files"),
+    pytest.param({"barcodes": "twice.tsv"}, ["twice.tsv, line 2: the barcode 'AC'", "in line 1"], id="barcode twice"),
+    pytest.param({"format": "bam"}, ["column format", "'bam', but barcodes"], id="alignments"),
+    pytest.param({"reads": "", "signal": "{data}/given.bw"}, ["column barcodes", "with a signal"], id="signal"),
+    pytest.param({"train": "bias"}, ["column train", "barcodes are given"], id="bias alone"),
+    pytest.param(
+        {"reads": f"{BAM},{{data}}/b.bam", "reads_already_shifted": "0/0,+4/-5"},
+        ["reads_already_shifted", "several shifts"],
+        id="shifts",
+    ),
+    pytest.param({"config": "replicates.yaml"}, ["column barcodes", "peaks.reproducible: replicates"], id="replicates"),
+    pytest.param({"bias_from": "C"}, ["sample 'A.B'", "column bias_from", "'C' is no sample"], id="source"),
+]
+
+
+@pytest.mark.parametrize(("changes", "words"), WRONG_CELLS)
+def test_wrong_row_of_cells(project: Project, changes: dict, words: list[str]) -> None:
+    Path("cells.tsv").write_text("AC\tB\nGT\tT\n")
+    Path("twice.tsv").write_text("AC\tB\nAC\tT\n")
+    Path("replicates.yaml").write_text("peaks: {reproducible: replicates}")
+    project.rows = [{**project.rows[0], **CELLS, **changes}]
+    with pytest.raises(InputError) as caught:
+        read(project)
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_cells_become_a_sample_for_each_cluster(project: Project) -> None:
+    Path("cells.tsv").write_text("barcode\tcluster\nAC\tT cell\nGT\t10\nTT\t9\n")
+    row = {**project.rows[0], **CELLS, "reads_already_shifted": "+4/-5", "peak_set": "all"}
+    project.rows = [row, {**row, "sample": "G", "bias_model": "{data}/models/fold_0.safetensors"}]
+    samples = read(project, results="out")
+    assert list(samples) == ["A", "A.9", "A.10", "A.T_cell", "G.9", "G.10", "G.T_cell"]
+    everything, cluster, given = samples["A"], samples["A.T_cell"], samples["G.9"]
+    assert (everything.train, everything.reads, everything.peak_set) == ("bias", ("data/c.fragments.tsv.gz",), None)
+    assert everything.trains_bias
+    assert everything.cells is None
+    assert (cluster.train, cluster.bias_from, cluster.cells, cluster.peak_set) == ("all", "A", "A", "all")
+    assert cluster.reads == ("out/A/clusters/T_cell.fragments.tsv.gz",)
+    assert (cluster.fragments, cluster.barcodes) == (("data/c.fragments.tsv.gz",), ("cells.tsv",))
+    assert (everything.shifts, cluster.shifts) == (("+4/-5",), ("+4/-5",))
+    assert (given.bias_from, given.bias_model) == (None, "data/models/fold_0.safetensors")
+
+
+def test_a_cluster_and_a_row_of_one_name(project: Project) -> None:
+    Path("cells.tsv").write_text("AC\tT\n")
+    project.rows = [{**project.rows[0], **CELLS}, {**project.rows[0], "sample": "A.T"}]
+    with pytest.raises(InputError, match=r"line 3 \(sample 'A\.T'\): sample 'A\.T' is in line 2 already"):
+        read(project)
+    project.rows = project.rows[::-1]
+    with pytest.raises(InputError, match=r"line 3 \(sample 'A'\): sample 'A\.T' is in line 2 already"):
+        read(project)
 
 
 @pytest.mark.parametrize(("changes", "words"), WRONG_ROWS)

@@ -7,6 +7,7 @@ import json
 import re
 import shlex
 import shutil
+import subprocess
 from collections.abc import Iterator
 from importlib import import_module
 from itertools import pairwise
@@ -171,6 +172,31 @@ def test_a_shared_bias_model_is_trained_once(project: Project) -> None:
     assert "--samples B C " in page
     (folds,) = (line for line in commands if "bpflow folds" in line)
     assert all(f"results/{name}/peaks/peaks.narrowPeak" in folds for name in "ABC")
+
+
+def test_cells_are_split_once_and_their_clusters_share_a_bias_model(project: Project) -> None:
+    (project.folder / "cells.tsv").write_text("AC\tT cell\nGT\t10\nTT\t9\n")
+    row = {**project.rows[0], "reads": "{data}/c.fragments.tsv.gz", "barcodes": "cells.tsv"}
+    project.rows = [{**row, "sample": "x"}, {**row, "sample": "y.z", "bias_from": "x"}]
+    jobs, commands = planned(project)
+    assert (jobs["signal"], jobs["peaks"], jobs["sample_page"]) == (7, 7, 7)
+    assert (jobs["train_bias"], jobs["scale_bias"], jobs["train_chrombpnet"]) == (1, 6, 6)
+    splits = [line for line in commands if "bpflow split" in line]
+    assert len(splits) == 2
+    assert (
+        "--fragments data/c.fragments.tsv.gz --barcodes cells.tsv --format auto --output-dir results/x/c" in splits[0]
+    )
+    reads = [re.search("--reads (.+?) --format", line)[1] for line in commands if "bpflow signal" in line]
+    assert sorted(reads) == [
+        "data/c.fragments.tsv.gz",
+        *(
+            f"results/{name}/clusters/{cluster}.fragments.tsv.gz"
+            for name in ("x", "y.z")
+            for cluster in ("10", "9", "T_cell")
+        ),
+    ]
+    scaling = [line for line in commands if "scale-bias" in line]
+    assert all("--model results/x/fold_0/models/bias.safetensors " in line for line in scaling)
 
 
 def test_samples_have_keys_of_their_own(project: Project) -> None:
@@ -361,6 +387,47 @@ def test_braces_spaces_and_quotes_reach_the_commands(project: Project) -> None:
     assert ("--reads", "data/my reads.bam") in {pair for line in words for pair in pairwise(line)}
     assert r"--chromosomes=chr\d{1}" in {word for line in words for word in line}
     assert "--title={mine} & it's" in {word for line in words for word in line}
+
+
+def test_names_that_hold_commands_are_names_to_the_shell(project: Project) -> None:
+    """Every command of a run is given to a shell in which `python` writes down its arguments."""
+    name = """d; touch pwned; $(touch pwned) `touch pwned` it's "q" & | * \\ # é日"""
+    (project.folder / "data").rename(project.folder / name)
+    given = {"peaks": "{data}/given.narrowPeak", "bias_model": "{data}/models/fold_0.safetensors"}
+    project.rows = [
+        {"sample": "A", "assay": "ATAC", "reads": "{data}/a.bam,{data}/b.bam"},
+        {"sample": "B", "assay": "ATAC", "signal": "{data}/given.bw", **given},
+    ]
+    project.config |= {
+        "data": name,
+        "genome": {"fasta": "{data}/genome.fa", "blacklist": "{data}/blacklist.bed", "chromosomes": "$(touch pwned)"},
+        "folds": {"n": 2, "files": ["{data}/fold_a.json", "{data}/fold_b.json"]},
+        "footprints": {"motifs": "{data}/motifs.tsv"},
+        "motifs": {"database": "{data}/motifs.tsv"},
+        "mutagenesis": {"regions": "{data}/given.narrowPeak"},
+        "variants": {"file": "{data}/v.vcf"},
+        "truth": "{data}/truth.json",
+        "report": {
+            "title": "; touch pwned; $(touch pwned) `touch pwned` ' \"",
+            "loci": "{data}/blacklist.bed",
+            "email": "$(touch${IFS}pwned);",
+        },
+    }
+    done = project.snakemake("--dry-run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    commands = [re.sub(r" >>? results/logs/\S+ 2>&1", "", line) for line in shell_commands(done.stdout)]
+    script = "\n".join(["python() { printf '%s\\n' \"$@\"; }", *(line for line in commands if line != "None")])
+    shell = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script], cwd=project.folder, capture_output=True, text=True, check=False
+    )
+    assert (shell.returncode, shell.stderr) == (0, "")
+    assert not list(project.folder.rglob("pwned"))
+    words = set(shell.stdout.splitlines())
+    files = ["genome.fa", "a.bam", "b.bam", "given.bw", "given.narrowPeak", "blacklist.bed", "motifs.tsv", "v.vcf"]
+    files += ["models/fold_0.safetensors", "fold_a.json", "fold_b.json", "truth.json"]
+    assert {f"{name}/{file}" for file in files} <= words
+    report = project.config["report"]
+    assert {f"--title={report['title']}", f"--email={report['email']}", "--chromosomes=$(touch pwned)"} <= words
 
 
 def test_the_report_is_printed_where_it_is_asked_for(project: Project) -> None:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections import Counter
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -331,6 +332,29 @@ def test_samples_of_every_kind_in_one_run(tmp_path, small_data):
     assert all(np.array_equal(weights[0][name], weights[1][name]) for name in weights[0])
     page = (run.results / "report.html").read_text(encoding="utf-8")
     assert all(f"{sample}" in page for sample in ("from_bam", "shifted", "given"))
+
+
+def test_clusters_of_cells_share_a_bias_model(tmp_path, small_data):
+    run = Run(tmp_path, "config/demo/config.yaml", {**QUICK, "data": str(small_data), "samples": "samples.tsv"})
+    table = pd.read_csv(small_data / "fragments.tsv.gz", sep="\t", comment="#", header=None).iloc[:, :3]
+    cells = np.random.default_rng(4).choice(["AC-1", "GT-1", "TT-1", "GG-1"], len(table), p=[0.45, 0.25, 0.2, 0.1])
+    table.assign(cell=cells, reads=1).to_csv(tmp_path / "cells.tsv.gz", sep="\t", header=False, index=False)
+    (tmp_path / "clusters.tsv").write_text("barcode\tcluster\nAC-1\tT cells\nGT-1\tB\nTT-1\tB\n")
+    (tmp_path / "samples.tsv").write_text("sample\tassay\treads\tbarcodes\nx\tATAC\tcells.tsv.gz\tclusters.tsv\n")
+    run.snakemake("--until", "full_report")
+    of = Counter(cells)
+    insertions = {name: run.record(f"{name}/signal/signal.json")["insertions"] for name in ("x", "x.B", "x.T_cells")}
+    fragments = {row["name"]: row["fragments"] for row in run.record("x/clusters/split.json")["clusters"]}
+    assert fragments == {"B": of["GT-1"] + of["TT-1"], "T_cells": of["AC-1"]}
+    # Every fragment of the demo lies on its chromosomes, and cells that are not listed are in the track of all reads.
+    assert insertions["x"] == 2 * len(table)
+    assert [insertions["x.B"], insertions["x.T_cells"]] == [2 * fragments["B"], 2 * fragments["T_cells"]]
+    assert [path.parents[2].name for path in run.results.glob("*/fold_0/models/bias.safetensors")] == ["x"]
+    assert not (run.results / "x/fold_0/models/chrombpnet.safetensors").exists()
+    scaled = [run.record(f"{name}/fold_0/models/bias_scaled.json") for name in ("x.B", "x.T_cells")]
+    assert scaled[0]["delta"] != scaled[1]["delta"]
+    page = (run.results / "report.html").read_text(encoding="utf-8")
+    assert all(name in page for name in ("x.B", "x.T_cells", "T cells"))
 
 
 def test_two_folds_are_averaged_and_chosen_regions_mutated(tmp_path, small_data):

@@ -1,5 +1,6 @@
 # Configuration, sample sheet and helpers of all stages.
 
+import gc
 import os
 import re
 import shlex
@@ -15,6 +16,7 @@ from bpflow import __version__, settings
 from bpflow.errors import InputError
 
 try:
+    settings.require_plain_braces(ROOT)
     SCHEMA = settings.load_schema(ROOT / "workflow/schemas/config.schema.yaml")
     CONFIG = settings.resolve_config(config, SCHEMA)
     SAMPLES = settings.read_samples(
@@ -46,6 +48,8 @@ DIVIDED = {
     step: [name for name, sample in SAMPLES.items() if sample.config[step]["parts"] > 1]
     for step in ("predictions", "contributions")
 }
+# One of the clusters of each row of single cells, by the row's name.
+CELLS = {sample.cells: sample for sample in SAMPLES.values() if sample.cells}
 
 # What contributions are to.
 HEADS = ["counts", "profile"]
@@ -65,9 +69,11 @@ OFFICIAL_WEIGHTS = {
 
 # The shell's own strict mode is lost once there is a prefix, so it is repeated here. Commands find the package beside
 # this workflow, whatever the working directory; nothing of it is in params, so that moving the checkout reruns nothing.
+# A scheduler sends SIGTERM to the shell too, which must then wait for a training that saves its state.
 # Without isolated environments, rules run in Snakemake's own if that has the packages, else with what is on PATH.
 prefix = [
     "set -euo pipefail",
+    "trap : TERM",
     f"export BPFLOW_ROOT={shlex.quote(str(ROOT))}",
     'export PYTHONPATH="$BPFLOW_ROOT/src"',
 ]
@@ -81,6 +87,10 @@ shell.prefix("; ".join(prefix).replace("{", "{{").replace("}", "}}") + "; ")
 def undivided(step):
     """Samples whose step is one job in each fold."""
     return [name for name in SAMPLES if name not in DIVIDED[step]]
+
+
+# Jobs of a plan stay to its end; looking through those of many samples for garbage is an eighth of planning.
+gc.set_threshold(100_000, 50, 100)
 
 
 def one_of(names):
@@ -113,38 +123,43 @@ def scaled(amount):
     return lambda wildcards, attempt: amount * attempt
 
 
-def setting(key):
-    """What the sample's configuration says of a key, as a function for params, resources and threads."""
+def configured(sample, key):
+    """What the sample's configuration says of a key."""
+    part = SAMPLES[sample].config
+    for name in key.split("."):
+        part = part[name]
+    return part
 
-    def value(wildcards):
-        part = SAMPLES[wildcards.sample].config
-        for name in key.split("."):
-            part = part[name]
-        return part
 
-    return value
+def setting(key, made_of=lambda value: value):
+    """What is made of a key's value, for params, inputs, resources and threads: a function only where samples differ."""
+    values = [made_of(configured(sample, key)) for sample in SAMPLES]
+    # Snakemake looks for wildcards between braces. A function costs it more than the rest of a param.
+    if values.count(values[0]) == len(values) and "{" not in str(values[0]):
+        return values[0]
+    return lambda wildcards: made_of(configured(wildcards.sample, key))
 
 
 def given_file(key):
     """A file that the sample's configuration may name, as an input."""
-    return lambda wildcards: setting(key)(wildcards) or []
+    return setting(key, lambda path: path or [])
 
 
 def parts_of(pattern, key, **wildcards):
     """The parts of what is divided among jobs, as many as a key of the sample's configuration says."""
-    return lambda own: collect(pattern, part=range(1, setting(key)(own) + 1), **wildcards)
+    return lambda own: collect(pattern, part=range(1, configured(own.sample, key) + 1), **wildcards)
 
 
 def option_of(name, key):
     """An option of a command, in front of an input that may be absent."""
-    return lambda wildcards: name if setting(key)(wildcards) else ""
+    return setting(key, lambda value: name if value else "")
 
 
 # The device is among resources, not params: models that are trained stay as they are where a run moves to a GPU. So are
 # the verdicts that stop a run: what has passed a gate stays as it is.
 def gpu(wildcards):
     """Models ask for one GPU, unless they are to run without."""
-    return 0 if setting("device")(wildcards) == "cpu" else 1
+    return 0 if configured(wildcards.sample, "device") == "cpu" else 1
 
 
 def stopping(wildcards):
@@ -163,6 +178,11 @@ def bias_model_of(wildcards):
     return sample.bias_model_for(wildcards.fold) or (
         f"{CONFIG['results']}/{sample.bias_from or sample.name}/fold_{wildcards.fold}/models/bias.safetensors"
     )
+
+
+def clusters_of(row):
+    """Fragment files of the clusters of single cells."""
+    return [sample.reads[0] for sample in SAMPLES.values() if sample.cells == row]
 
 
 def candidate_files(file):
@@ -269,6 +289,10 @@ def qc_files(samples, folds):
         *(["<results>/genome/fetched/fetched.json"] if FETCHED else []),
         "<results>/genome/genome.json",
         "<results>/folds/folds.json",
+        *collect(
+            "<results>/{cells}/clusters/split.json",
+            cells=[row for row in CELLS if any(SAMPLES[name].cells == row for name in samples)],
+        ),
         *collect("<results>/{sample}/{file}", sample=samples, file=["signal/signal.json", "peaks/peaks.json"]),
         *fold_files(samples, folds, ["regions/nonpeaks.json", "regions/chrombpnet_selection.json"]),
         # Where a factor is chosen, which takes training, the selection is known after that.

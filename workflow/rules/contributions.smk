@@ -55,7 +55,7 @@ use rule contributions as contribution_parts with:
     wildcard_constraints:
         sample=one_of(DIVIDED["contributions"]),
     params:
-        part=lambda wildcards: f"--part {wildcards.part}/{setting('contributions.parts')(wildcards)}",
+        part=lambda wildcards: f"--part {wildcards.part}/{configured(wildcards.sample, 'contributions.parts')}",
 
 
 rule gather_contributions:

@@ -50,7 +50,7 @@ use rule predict as predict_parts with:
     wildcard_constraints:
         sample=one_of(DIVIDED["predictions"]),
     params:
-        part=lambda wildcards: f"--part {wildcards.part}/{setting('predictions.parts')(wildcards)}",
+        part=lambda wildcards: f"--part {wildcards.part}/{configured(wildcards.sample, 'predictions.parts')}",
 
 
 rule gather_predictions:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import argparse
 import errno
 import logging
+import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 
 from bpflow import __version__
 from bpflow.cli.options import HelpFormatter
@@ -18,6 +22,7 @@ __all__ = ["COMMANDS", "main"]
 COMMANDS = {
     "fetch-genome": "a genome by its name: FASTA, blacklist and published folds, checked and kept",
     "genome": "encode a FASTA once, for all other commands",
+    "split": "fragments of single cells to a file for each cluster",
     "signal": "reads to a base-resolution bigWig of cut sites",
     "check-signal": "check a bigWig that was made elsewhere",
     "peaks": "call peaks with MACS3, or check given ones",
@@ -52,7 +57,8 @@ COMMANDS = {
 }
 
 # What is wrong with a disk or its rights, and not with the package.
-MACHINE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+MACHINE_ERRORS = {*FULL, errno.EACCES, errno.EPERM, errno.EROFS}
 
 log = logging.getLogger("bpflow")
 
@@ -82,8 +88,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except OSError as error:
         if error.errno not in MACHINE_ERRORS:
             raise
-        sys.stderr.write(f"bpflow {arguments[0]}: error: {error.filename or 'a file'}: {error.strerror}.\n")
+        sys.stderr.write(f"bpflow {arguments[0]}: error: {_explained(error)}\n")
         raise SystemExit(2) from None
+
+
+def _explained(error: OSError) -> str:
+    """What is wrong with a disk. Where the system names no file, it is one of those that are made for a while only."""
+    place = Path(error.filename or tempfile.gettempdir())
+    text = f"{error.filename or f'a temporary file in {place}'}: {os.strerror(error.errno or 0)}."
+    if error.errno not in FULL:
+        return text
+    folder = next(folder for folder in (place, *place.absolute().parents) if folder.is_dir())
+    free = shutil.disk_usage(folder).free / 2**20
+    mend = "Make room" if error.filename else "Make room, or set TMPDIR to a folder of another disk"
+    return f"{text} The disk of {folder} has {free:.0f} MiB left. {mend}, and start it again."
 
 
 def _top_parser() -> argparse.ArgumentParser:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bpflow.cli.launch import is_launched, launch, local_processes, local_rank
+from bpflow.cli.launch import is_launched, launch, local_processes, local_rank, scheduled_gpus
 from bpflow.cli.model_options import Computing, add_computing, make_deterministic, resolve_computing
 from bpflow.cli.options import (
     HelpFormatter,
@@ -30,11 +30,9 @@ from bpflow.cli.training_files import (
     write_trained,
 )
 from bpflow.errors import InputError
-from bpflow.files import require_writable
+from bpflow.files import DAMAGED, read_json, require_writable
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from bpflow.folds import Fold
     from bpflow.genome import Genome
     from bpflow.models import BPNet, ProfileModel
@@ -49,6 +47,7 @@ CHROMBPNET_SUMMARY = (
     "Train a ChromBPNet on peaks and background regions, with a scaled and frozen bias model inside. The best epoch by "
     "validation loss is saved, whole and without the bias model."
 )
+SELECTION = "a record of 'bpflow select'"
 # A forward pass above this many 10^9 operations is a full-size model: not for a CPU unless it is asked for.
 CPU_GIGAFLOPS = 5.0
 
@@ -117,7 +116,7 @@ def _add_shared(parser: argparse.ArgumentParser, *, filters: int, layers: int) -
         type=non_negative_int,
         default=1,
         help="GPUs that train together, or processes that share the CPU; each has its part of every batch. "
-        "0 and 1 are one process",
+        "0 is as many GPUs as SLURM gave the job, or one process",
     )
     parser.add_argument(
         "--checkpoint", metavar="FILE", help="where the state is kept until the end; beside the model unless given"
@@ -142,8 +141,9 @@ def _add_shared(parser: argparse.ArgumentParser, *, filters: int, layers: int) -
 
 def run(args: argparse.Namespace) -> None:
     """Train."""
-    if args.devices > 1 and not is_launched():
-        raise SystemExit(launch(args.devices, args.arguments))
+    devices = args.devices or (0 if args.device == "cpu" else scheduled_gpus())
+    if devices > 1 and not is_launched():
+        raise SystemExit(launch(devices, args.arguments))
     import torch
 
     from bpflow.datasets import TrainingSet, Windows, validation_set
@@ -294,10 +294,9 @@ def _after_epoch(
 
 
 def _recipe(args: argparse.Namespace) -> Recipe:
-    from bpflow.files import read_json
     from bpflow.training import Recipe
 
-    selection = read_json(args.selection, "a record of 'bpflow select'")
+    selection = read_json(args.selection, SELECTION)
     weight = selection.get("counts_loss_weight") if isinstance(selection, dict) else None
     if not isinstance(weight, int | float) or isinstance(weight, bool) or not weight > 0:
         raise InputError(
@@ -329,21 +328,28 @@ def _regions(args: argparse.Namespace, genome: Genome, fold: Fold, recipe: Recip
     from bpflow.model_regions import global_centers
     from bpflow.regions import on, read_regions
 
-    def located(frame: pd.DataFrame | None, chromosomes: tuple[str, ...], width: int, where: str) -> np.ndarray:
-        if frame is None:
-            return np.zeros(0, dtype=np.int64)
-        return global_centers(on(frame, chromosomes), genome, width, where=where)
+    paths = {kind: path for kind in ("peaks", "nonpeaks") if (path := getattr(args, kind, None))}
+    frames = {kind: read_regions(path, genome) for kind, path in paths.items()}
+    chosen = read_json(args.selection, SELECTION).get("regions", {})
 
-    path = getattr(args, "peaks", None)
-    peaks = read_regions(path, genome) if path else None
-    nonpeaks = read_regions(args.nonpeaks, genome)
+    def located(kind: str, split: str, width: int) -> np.ndarray:
+        if kind not in frames:
+            return np.zeros(0, dtype=np.int64)
+        frame = on(frames[kind], getattr(fold, split))
+        expected = chosen.get(split, {}).get(kind, len(frame))
+        if len(frame) != expected:
+            raise InputError(
+                f"{len(frame)} regions on the {split} chromosomes",
+                where=paths[kind],
+                expected=f"{expected}, as {args.selection} says",
+                mend=f"The file was changed or cut short after it was written. {DAMAGED}",
+            )
+        return global_centers(frame, genome, width, where=paths[kind])
+
     length = args.input_length
     return (
-        (
-            located(peaks, fold.train, length + 2 * recipe.jitter, str(path)),
-            located(nonpeaks, fold.train, length, args.nonpeaks),
-        ),
-        (located(peaks, fold.valid, length, str(path)), located(nonpeaks, fold.valid, length, args.nonpeaks)),
+        (located("peaks", "train", length + 2 * recipe.jitter), located("nonpeaks", "train", length)),
+        (located("peaks", "valid", length), located("nonpeaks", "valid", length)),
     )
 
 

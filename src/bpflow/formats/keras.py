@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from bpflow.errors import InputError
-from bpflow.files import atomic_path, parse_json
+from bpflow.files import parse_json
 from bpflow.formats.keras_names import (
     PARTS,
     TOWERS,
@@ -29,6 +29,7 @@ from bpflow.formats.keras_names import (
 )
 from bpflow.hdf5_files import StoredFile, opened_hdf5
 from bpflow.models import BPNet, BPNetConfig, ChromBPNet
+from bpflow.new_hdf5 import new_hdf5
 
 __all__ = ["KINDS", "KerasModel", "Layout", "official_layout", "read_keras", "write_keras"]
 
@@ -155,7 +156,7 @@ def write_keras(model: BPNet | ChromBPNet, path: Path, *, kind: str, layout: Lay
             where=str(path),
             expected=f"that of a {kind} file with {len(parameters)}",
         )
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as handle:
+    with new_hdf5(path) as handle:
         # Text is Unicode here and bytes below model_weights: so Keras writes it.
         handle.attrs["backend"], handle.attrs["keras_version"] = "tensorflow", KERAS_VERSION
         handle.attrs["model_config"] = layout.model_config.encode()

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from bpflow.errors import InputError
-from bpflow.files import read_json
+from bpflow.files import DAMAGED, read_json
 from bpflow.report.run import Check, Message, Record
 from bpflow.tables import read_table
 from bpflow.verdicts import GRADES
@@ -23,6 +23,7 @@ REQUIRED = {
     "genome": ("source", "sha256", "chromosomes[].length"),
     "fetched_genome": ("name", "files[].address", "files[].sha256", "files[].checked"),
     "folds": ("folds[].fold",),
+    "split": ("fragments", "clusters[].name"),
     "signal": ("assay", "files", "insertions", "positions", "chromosomes", "pwm.frequencies", "pwm.background"),
     "peaks": ("source", "kept", "removed"),
     "nonpeaks": ("wanted", "matched", "unmatched", "gc.bins"),
@@ -77,7 +78,7 @@ class Reader:
                     f"no key {key!r}",
                     where=str(path),
                     expected=f"the {kind} record of this version of bpflow",
-                    mend="Make the file again",
+                    mend=DAMAGED,
                 )
         for text in content.get("messages") or ():
             self.messages.append(Message(place=name, text=str(text)))

@@ -84,6 +84,7 @@ class Sample:
     signal: Record
     peaks: Record
     folds: tuple[FoldResult, ...]
+    cells: Record | None = None
     bias_choice: Record | None = None
     tracks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     footprints: Record | None = None

@@ -94,7 +94,7 @@ def sample_section(run: Run, sample: Sample, index: int, limits: Limits) -> Sect
     shared = sheet_section(run.config, sample.name, here)
     section.children = [
         *([shared] if shared else []),
-        Section(f"{here}-reads", "Reads", _reads(sample.signal)),
+        Section(f"{here}-reads", "Reads", _reads(sample.signal, sample.cells)),
         Section(f"{here}-shift", "Enzyme shift", _shift(sample.signal, here)),
         Section(f"{here}-peaks", "Peaks", _peaks(sample.peaks)),
         Section(f"{here}-nonpeaks", "Non-peaks", _nonpeaks(sample.folds)),
@@ -125,12 +125,13 @@ def sample_section(run: Run, sample: Sample, index: int, limits: Limits) -> Sect
     return section
 
 
-def _reads(signal: Record) -> list[Block]:
+def _reads(signal: Record, cells: Record | None) -> list[Block]:
     files = signal["files"]
     blocks: list[Block] = [
         Facts(
             [
                 ("Assay", plain(signal["assay"])),
+                *(_cluster(cells) if cells else ()),
                 ("Insertions", number(signal["insertions"])),
                 ("Positions with an insertion", number(signal["positions"])),
                 ("Insertions follow the convention", plain(signal.get("output_shift"))),
@@ -189,6 +190,16 @@ def _reads(signal: Record) -> list[Block]:
         )
     )
     return blocks
+
+
+def _cluster(cells: Record) -> list[tuple[str, str]]:
+    seen = f"{number(cells.get('barcodes_seen'))} of {number(cells.get('barcodes'))} listed"
+    share = percent(cells.get("fragments"), cells["all_fragments"])
+    return [
+        ("Cluster of cells", plain(cells.get("label"))),
+        ("Cells with a fragment", seen),
+        ("Fragments of the cluster", f"{number(cells.get('fragments'))} ({share} of those of all cells)"),
+    ]
 
 
 def _shift(signal: Record, here: str) -> list[Block]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from bpflow import __version__
 from bpflow.settings.overrides import differences
-from bpflow.settings.sheet import Sample
+from bpflow.settings.sample import Sample
 
 __all__ = ["resolved", "write_resolved"]
 

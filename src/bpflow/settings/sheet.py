@@ -7,17 +7,18 @@ import difflib
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from bpflow.errors import InputError
+from bpflow.settings.cells import check_cells, cluster_samples
 from bpflow.settings.config import SHIFT
 from bpflow.settings.paths import existing_path, made_by_demo
+from bpflow.settings.sample import Sample
 from bpflow.settings.schema import check_schema
 
-__all__ = ["Sample", "read_samples"]
+__all__ = ["read_samples"]
 
 #: Names beside the samples' folders in the results.
 RESERVED = {
@@ -32,46 +33,6 @@ RESERVED = {
     "report.html",
     "report.pdf",
 }
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One row of the sample sheet, with its lists split and its paths filled in.
-
-    Attributes
-    ----------
-    peak_set
-        Samples that name the same one share their peaks.
-    bias_from
-        Name of the sample whose bias models are this one's too.
-    train
-        ``"all"`` models, or the ``"bias"`` models alone, for other samples.
-    config_file, config
-        The file of keys that this sample has otherwise than the run; its configuration, with them.
-    """
-
-    name: str
-    assay: str
-    reads: tuple[str, ...] = ()
-    format: str = "auto"
-    shifts: tuple[str, ...] = ("auto",)
-    signal: str | None = None
-    peaks: str | None = None
-    peak_set: str | None = None
-    bias_model: str | None = None
-    bias_from: str | None = None
-    train: str = "all"
-    config_file: str | None = None
-    config: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
-
-    @property
-    def trains_bias(self) -> bool:
-        """Whether bias models are trained for this sample by itself."""
-        return not (self.bias_model or self.bias_from)
-
-    def bias_model_for(self, fold: int | str) -> str | None:
-        """Path of the bias model that the sheet gives for `fold`, if it gives one."""
-        return self.bias_model and self.bias_model.replace("{fold}", str(fold))
 
 
 def read_samples(
@@ -113,19 +74,15 @@ def read_samples(
         name = row.get("sample", "")
         where = f"{path}, line {line}" + (f" (sample {name!r})" if name else "")
         check_schema(row, schema, partial(_column, where))
-        if name in lines:
-            raise InputError(
-                f"sample {name!r} is in line {lines[name]} already",
-                where=where,
-                expected="each sample in one row",
-                mend="Write the files of one sample into one row, separated by commas",
-            )
-        if name in RESERVED:
-            raise InputError(f"{name!r} is a name that the results use themselves", where=f"{where}, column sample")
+        _check_name(name, lines, where)
         if "config" in row:
             row["config"] = existing_path(row["config"], config["data"], f"{where}, column config", made)
         own = config_of(row["config"]) if "config" in row else config
-        samples[name], lines[name] = _sample(row, own, where, made), line
+        lines[name] = line
+        for sample in cluster_samples(_sample(row, own, where, made), config["results"]):
+            if sample.cells:
+                _check_name(sample.name, lines, where)
+            samples[sample.name], lines[sample.name] = sample, line
     if not samples:
         raise InputError("no samples", where=str(path), expected="a header and one row for each sample")
     for name, sample in samples.items():
@@ -140,6 +97,18 @@ def read_samples(
             mend="Leave the column train empty, and ask for bias models alone by `snakemake bias`",
         )
     return samples
+
+
+def _check_name(name: str, lines: Mapping[str, int], where: str) -> None:
+    if name in lines:
+        raise InputError(
+            f"sample {name!r} is in line {lines[name]} already",
+            where=where,
+            expected="each sample in one row",
+            mend="Write the files of one sample into one row, separated by commas",
+        )
+    if name in RESERVED:
+        raise InputError(f"{name!r} is a name that the results use themselves", where=f"{where}, column sample")
 
 
 def _check_shared_bias(sample: Sample, source: Sample | None, where: str) -> None:
@@ -231,6 +200,9 @@ def _sample(row: Mapping[str, str], config: Mapping[str, Any], where: str, made:
     _check_bias(row, where)
     reads = _split(row.get("reads", ""))
     shifts = _split(row.get("reads_already_shifted", ""))
+    barcodes = _split(row.get("barcodes", ""))
+    if barcodes:
+        check_cells(row, barcodes, config, where)
     _check_reads(row, reads, shifts, where)
     if config["peaks"]["reproducible"] == "replicates" and "peaks" not in row and len(reads) < 2:
         raise InputError(
@@ -250,6 +222,7 @@ def _sample(row: Mapping[str, str], config: Mapping[str, Any], where: str, made:
         reads=tuple(existing_path(name, data, f"{where}, column reads", made) for name in reads),
         format=row.get("format", "auto"),
         shifts=shifts or (config["reads_already_shifted"],),
+        barcodes=tuple(existing_path(name, data, f"{where}, column barcodes", made) for name in barcodes),
         signal=path("signal"),
         peaks=path("peaks"),
         peak_set=row.get("peak_set"),

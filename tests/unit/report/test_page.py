@@ -309,12 +309,10 @@ def test_provenance(page):
 def test_a_genome_by_name_is_shown_with_addresses_and_digests(make_tree, page):
     tree = make_tree(stage="qc")
     address, digest = "https://genomes.example/hg38.fa.gz", "5c" * 32
-    tree.write(
-        "genome/fetched/fetched.json",
-        "fetched_genome",
-        name="hg38",
-        files=[{"part": "fasta", "address": address, "sha256": digest, "bytes": 9, "checked": "md5 of a list"}],
-    )
+    file = {"part": "fasta", "address": address, "sha256": digest, "bytes": 9, "checked": "md5 of a list"}
+    path = tree.root / "genome/fetched/fetched.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps({"stage": "fetched_genome", "name": "hg38", "files": [file], "messages": []}))
     shown = Page(make(tree, stage="qc")).rows("The genome hg38, as it was fetched")
     assert ["fasta", address, digest, "md5 of a list"] in shown
     assert "as it was fetched" not in page.text
@@ -338,6 +336,16 @@ def test_missing_optional_sections_are_left_out_and_said(make_tree):
     titles = {title for _, title in page.headings}
     assert not {"Planted truth", "Marginal footprints"} & titles
     assert "yeast_wt/fold_0/evaluation/footprints.json" in page.words()
+
+
+def test_a_cluster_of_cells_is_told(make_tree):
+    tree = make_tree(samples=["x.T"], stage="qc")
+    cluster = {"name": "T", "label": "T cells", "barcodes": 30, "barcodes_seen": 20, "fragments": 1000}
+    tree.write("x/clusters/split.json", "split", fragments=4000, clusters=[cluster])
+    tree.write("config.json", "config", sheet=[{"name": "x.T", "cells": "x"}])
+    text = Page(render(collect(tree.root, samples=["x.T"], folds=[0], stage="qc"))).text
+    assert re.search(r"Cluster of cells\s+T cells\s+Cells with a fragment\s+20 of 30 listed", text)
+    assert "1,000 (25 % of those of all cells)" in text
 
 
 def test_null_numbers_show_as_a_dash(make_tree):
