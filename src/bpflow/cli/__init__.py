@@ -34,6 +34,7 @@ COMMANDS = {
     "choose-bias": "choose the bias threshold factor among candidates",
     "scale-bias": "scale a bias model's counts to a sample's background",
     "predict": "predict profiles and counts of regions or sequences",
+    "gather-predictions": "join predictions that were computed in parts",
     "evaluate": "compare predictions with the observed signal",
     "compare": "samples beside each other at the peaks they share",
     "tracks": "predicted and bias-corrected bigWigs over peaks",
