@@ -17,7 +17,7 @@ import pyBigWig
 import pysam
 import pytest
 from PIL import Image
-from plans import ROOT
+from plans import ROOT, snakemake
 from runs import QUICK, Run, kill_once
 from safetensors.numpy import load_file
 from scipy.stats import rankdata
@@ -297,24 +297,29 @@ def test_yeast_reads_to_report(tmp_path, shared_data):
 
 
 def test_samples_of_every_kind_in_one_run(tmp_path, small_data):
-    """A BAM, a shifted fragment file with given peaks, and a given bigWig with a given bias model."""
-    run = Run(tmp_path, "config/demo/config.yaml", {**QUICK, "data": str(small_data), "samples": "samples.tsv"})
-    sheet = tmp_path / "samples.tsv"
+    """A BAM, a shifted fragment file with given peaks, and a given bigWig with a given bias model.
+
+    All of it lies in folders with spaces, apostrophes, braces and letters that are not ASCII.
+    """
+    here, inputs = tmp_path / "it's {mine}, été 日本", tmp_path / "l'été 日本"
+    inputs.mkdir()
+    run = Run(here, "config/demo/config.yaml", {**QUICK, "data": str(small_data), "samples": "my samples é.tsv"})
+    sheet = here / "my samples é.tsv"
     header = "sample\tassay\treads\treads_already_shifted\tsignal\tpeaks\tbias_model\n"
     table = pd.read_csv(small_data / "fragments.tsv.gz", sep="\t", comment="#", header=None).iloc[:, :3]
     long = table[table[2] - table[1] >= 10]
     sizes = {record.name: len(record.sequence) for record in pysam.FastxFile(str(small_data / "genome.fa.gz"))}
-    bam = simulated.write_bam(tmp_path / "reads.bam", long.itertuples(index=False, name=None), sizes)
+    bam = simulated.write_bam(inputs / "my reads é.bam", long.itertuples(index=False, name=None), sizes)
     shifted = long.assign(**{"start": long[1] + 4, "end": long[2] - 5})[[0, "start", "end"]]
-    shifted.to_csv(tmp_path / "shifted.tsv.gz", sep="\t", header=False, index=False)
+    shifted.to_csv(here / "shifted é.tsv.gz", sep="\t", header=False, index=False)
     sheet.write_text(f"{header}from_bam\tATAC\t{bam}\t\t\t\t\n")
     run.snakemake("train")
     first = run.results / "from_bam"
-    kept = shutil.copytree(first, tmp_path / "first")
+    kept = shutil.copytree(first, inputs / "first run")
     sheet.write_text(
         header
         + f"from_bam\tATAC\t{bam}\t\t\t\t\n"
-        + f"shifted\tATAC\tshifted.tsv.gz\t+4/-5\t\t{kept}/peaks/peaks.narrowPeak\t\n"
+        + f"shifted\tATAC\tshifted é.tsv.gz\t+4/-5\t\t{kept}/peaks/peaks.narrowPeak\t\n"
         + f"given\tATAC\t\t\t{kept}/signal/insertions.bw\t{kept}/peaks/peaks.narrowPeak\t"
         + f"{kept}/fold_{{fold}}/models/bias.safetensors\n"
     )
@@ -358,6 +363,22 @@ def test_clusters_of_cells_share_a_bias_model(tmp_path, small_data):
     assert scaled[0]["delta"] != scaled[1]["delta"]
     page = (run.results / "qc.html").read_text(encoding="utf-8")
     assert all(name in page for name in ("x.B", "x.T_cells", "T cells"))
+
+
+def test_the_project_may_lie_in_a_folder_of_any_name_without_braces(tmp_path, small_data):
+    for name in ("it's ours, 日本", "br{a}ces"):
+        for part in ("Snakefile", "workflow", "src", "envs", "profiles", "config"):
+            copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
+            (tmp_path / name).mkdir(exist_ok=True)
+            copy(ROOT / part, tmp_path / name / part)
+    made = "demo/results/ATAC/genome/chrom.sizes"
+    run = Run(tmp_path / "work", "config/demo/config.yaml", {"data": str(small_data)})
+    done = snakemake(*run.arguments(made), folder=run.folder, project=tmp_path / "it's ours, 日本")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (run.folder / made).read_text()
+    done = snakemake(*run.arguments(made, "--dry-run"), folder=run.folder, project=tmp_path / "br{a}ces")
+    assert done.returncode == 1
+    assert "br{a}ces: a folder with braces in its name" in done.stdout + done.stderr
 
 
 def test_two_folds_are_averaged_and_chosen_regions_mutated(tmp_path, small_data):

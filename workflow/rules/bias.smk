@@ -19,8 +19,6 @@ rule select_bias:
         "<benchmarks>/select_bias/{sample}.fold_{fold}.tsv"
     wildcard_constraints:
         sample=one_of(name for name in SAMPLES if name not in SWEPT),
-    group:
-        "regions"
     conda:
         "../../envs/genomics.yaml"
     threads: 1

@@ -52,6 +52,8 @@ use rule predict as predict_candidate with:
         "<logs>/predict_candidate/{sample}.{model}.{factor}.fold_{fold}.log",
     benchmark:
         "<benchmarks>/predict_candidate/{sample}.{model}.{factor}.fold_{fold}.tsv"
+    wildcard_constraints:
+        sample=one_of(SWEPT),
     params:
         split="valid",
 
@@ -71,7 +73,7 @@ use rule evaluate as evaluate_candidate with:
         "<benchmarks>/evaluate_candidate/{sample}.{model}.{factor}.fold_{fold}.tsv"
 
 
-use rule contribution_parts as candidate_contributions with:
+use rule contributions as candidate_contributions with:
     input:
         model="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/models/bias.safetensors",
         genome="<results>/genome/genome.json",
@@ -86,10 +88,12 @@ use rule contribution_parts as candidate_contributions with:
         "<logs>/candidate_contributions/{sample}.{factor}.fold_{fold}.log",
     benchmark:
         "<benchmarks>/candidate_contributions/{sample}.{factor}.fold_{fold}.tsv"
+    wildcard_constraints:
+        sample=one_of(SWEPT),
     params:
         regions=setting("training.bias_motif_regions"),
         view="bias",
-        part="1/1",
+        part="",
         split=lambda wildcards, input: f"--fold {input.fold} --split valid",
 
 

@@ -18,8 +18,6 @@ rule select_chrombpnet:
         "<logs>/select_chrombpnet/{sample}.fold_{fold}.log",
     benchmark:
         "<benchmarks>/select_chrombpnet/{sample}.fold_{fold}.tsv"
-    group:
-        "regions"
     conda:
         "../../envs/genomics.yaml"
     threads: 1
@@ -120,23 +118,34 @@ rule train_chrombpnet:
         " > {log} 2>&1"
 
 
-# Files for the tools that read the official program's.
+# Files for the tools that read the official program's, of all folds at once: each is converted in a second.
 rule official_weights:
     input:
-        model_of_official_name,
+        models=fold_models(OFFICIAL_WEIGHTS.values()),
     output:
-        "<results>/{sample}/fold_{fold}/models/{official}.h5",
+        models=fold_weights(OFFICIAL_WEIGHTS),
     log:
-        "<logs>/official_weights/{sample}.fold_{fold}.{official}.log",
+        "<logs>/official_weights/{sample}.log",
     benchmark:
-        "<benchmarks>/official_weights/{sample}.fold_{fold}.{official}.tsv"
-    group:
-        "official_weights"
+        "<benchmarks>/official_weights/{sample}.tsv"
     conda:
         "../../envs/torch.yaml"
     threads: 1
     resources:
         mem_mb=scaled(2000),
         runtime=scaled(30),
+    params:
+        pairs=lambda wildcards, input, output: list(chain(*zip(input.models, output.models, strict=True))),
     shell:
-        "python -m bpflow convert {input} {output} > {log} 2>&1"
+        "python -m bpflow convert {params.pairs} > {log} 2>&1"
+
+
+use rule official_weights as official_bias with:
+    input:
+        models=fold_models(["bias"]),
+    output:
+        models=fold_weights(["bias"]),
+    log:
+        "<logs>/official_bias/{sample}.log",
+    benchmark:
+        "<benchmarks>/official_bias/{sample}.tsv"

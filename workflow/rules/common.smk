@@ -1,11 +1,12 @@
 # Configuration, sample sheet and helpers of all stages.
 
+import gc
 import os
 import re
 import shlex
 import sys
 from importlib.util import find_spec
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 
 ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
@@ -42,6 +43,11 @@ PEAK_SETS = {
     for peak_set in dict.fromkeys(sample.peak_set for sample in SAMPLES.values() if sample.peak_set)
 }
 
+# Samples whose predictions or contributions of a fold are divided among several jobs, and then gathered.
+DIVIDED = {
+    step: [name for name, sample in SAMPLES.items() if sample.config[step]["parts"] > 1]
+    for step in ("predictions", "contributions")
+}
 # One of the clusters of each row of single cells, by the row's name.
 CELLS = {sample.cells: sample for sample in SAMPLES.values() if sample.cells}
 
@@ -54,9 +60,8 @@ BIAS_FILES = [
     *("models/bias.safetensors", "models/bias.history.tsv", "models/bias.json"),
 ]
 
-# Models under the names of the official program's files, and under ours.
+# Models with a ChromBPNet under the names of the official program's files, and under ours; the bias model is "bias" in both.
 OFFICIAL_WEIGHTS = {
-    "bias": "bias",
     "bias_model_scaled": "bias_scaled",
     "chrombpnet": "chrombpnet",
     "chrombpnet_nobias": "chrombpnet_nobias",
@@ -77,6 +82,15 @@ if GENOME["cache"]:
 if not workflow.deployment_settings.deployment_method and find_spec("torch"):
     prefix.append(f'export PATH={shlex.quote(os.path.dirname(sys.executable))}:"$PATH"')
 shell.prefix("; ".join(prefix).replace("{", "{{").replace("}", "}}") + "; ")
+
+
+def undivided(step):
+    """Samples whose step is one job in each fold."""
+    return [name for name in SAMPLES if name not in DIVIDED[step]]
+
+
+# Jobs of a plan stay to its end; looking through those of many samples for garbage is an eighth of planning.
+gc.set_threshold(100_000, 50, 100)
 
 
 def one_of(names):
@@ -101,7 +115,6 @@ wildcard_constraints:
     combine="crossfit|mean",
     view="corrected|bias",
     head="|".join(HEADS),
-    official="|".join(OFFICIAL_WEIGHTS),
     part=r"[1-9]\d*",
 
 
@@ -110,38 +123,43 @@ def scaled(amount):
     return lambda wildcards, attempt: amount * attempt
 
 
-def setting(key):
-    """What the sample's configuration says of a key, as a function for params, resources and threads."""
+def configured(sample, key):
+    """What the sample's configuration says of a key."""
+    part = SAMPLES[sample].config
+    for name in key.split("."):
+        part = part[name]
+    return part
 
-    def value(wildcards):
-        part = SAMPLES[wildcards.sample].config
-        for name in key.split("."):
-            part = part[name]
-        return part
 
-    return value
+def setting(key, made_of=lambda value: value):
+    """What is made of a key's value, for params, inputs, resources and threads: a function only where samples differ."""
+    values = [made_of(configured(sample, key)) for sample in SAMPLES]
+    # Snakemake looks for wildcards between braces. A function costs it more than the rest of a param.
+    if values.count(values[0]) == len(values) and "{" not in str(values[0]):
+        return values[0]
+    return lambda wildcards: made_of(configured(wildcards.sample, key))
 
 
 def given_file(key):
     """A file that the sample's configuration may name, as an input."""
-    return lambda wildcards: setting(key)(wildcards) or []
+    return setting(key, lambda path: path or [])
 
 
 def parts_of(pattern, key, **wildcards):
     """The parts of what is divided among jobs, as many as a key of the sample's configuration says."""
-    return lambda own: collect(pattern, part=range(1, setting(key)(own) + 1), **wildcards)
+    return lambda own: collect(pattern, part=range(1, configured(own.sample, key) + 1), **wildcards)
 
 
 def option_of(name, key):
     """An option of a command, in front of an input that may be absent."""
-    return lambda wildcards: name if setting(key)(wildcards) else ""
+    return setting(key, lambda value: name if value else "")
 
 
 # The device is among resources, not params: models that are trained stay as they are where a run moves to a GPU. So are
 # the verdicts that stop a run: what has passed a gate stays as it is.
 def gpu(wildcards):
     """Models ask for one GPU, unless they are to run without."""
-    return 0 if setting("device")(wildcards) == "cpu" else 1
+    return 0 if configured(wildcards.sample, "device") == "cpu" else 1
 
 
 def stopping(wildcards):
@@ -176,11 +194,6 @@ def candidate_files(file):
         fold=FOLDS,
         file=file,
     )
-
-
-def model_of_official_name(wildcards):
-    name = OFFICIAL_WEIGHTS[wildcards.official]
-    return f"{CONFIG['results']}/{wildcards.sample}/fold_{wildcards.fold}/models/{name}.safetensors"
 
 
 def assay_of(wildcards):
@@ -254,6 +267,16 @@ def printed_report():
         labels={"page": "Whole run, to print"},
     )
     return {"pdf": pdf}
+
+
+def fold_models(names):
+    """A sample's models of all folds."""
+    return collect("<results>/{{sample}}/fold_{fold}/models/{name}.safetensors", fold=FOLDS, name=names)
+
+
+def fold_weights(names):
+    """A sample's models of all folds, as files of the official program."""
+    return collect("<results>/{{sample}}/fold_{fold}/models/{name}.h5", fold=FOLDS, name=names)
 
 
 def fold_files(samples, folds, files):
@@ -357,12 +380,11 @@ def gate_records(wildcards):
 
 def official_files():
     """Trained models as files of the official program. A bias model from the sheet is there already."""
+    wanted = [name for name, sample in SAMPLES.items() if sample.config["official_h5"]]
+    files = [f"models/{official}.h5" for official in OFFICIAL_WEIGHTS]
     return [
-        f"<results>/{name}/fold_{fold}/models/{official}.h5"
-        for name, sample in SAMPLES.items()
-        for fold in FOLDS
-        for official in (OFFICIAL_WEIGHTS if sample.config["official_h5"] else ())
-        if (sample.trains_bias if official == "bias" else sample.train == "all")
+        *fold_files([name for name in wanted if SAMPLES[name].trains_bias], FOLDS, ["models/bias.h5"]),
+        *fold_files([name for name in wanted if name in MODELLED], FOLDS, files),
     ]
 
 

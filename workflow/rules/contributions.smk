@@ -1,7 +1,7 @@
-# What models learned: contributions of each base, in parts that run side by side, and the motifs in them.
+# What models learned: contributions of each base, at once or in parts that run side by side, and the motifs in them.
 
 
-rule contribution_parts:
+rule contributions:
     input:
         gate=ancient("<results>/{sample}/fold_{fold}/gates/model.json"),
         model="<results>/{sample}/fold_{fold}/models/chrombpnet.safetensors",
@@ -9,13 +9,17 @@ rule contribution_parts:
         sequence="<results>/genome/genome.seq",
         peaks="<results>/{sample}/peaks/peaks.narrowPeak",
     output:
-        counts=temp("<results>/{sample}/fold_{fold}/contributions/{view}/parts/{part}/counts.h5"),
-        profile=temp("<results>/{sample}/fold_{fold}/contributions/{view}/parts/{part}/profile.h5"),
-        qc=temp("<results>/{sample}/fold_{fold}/contributions/{view}/parts/{part}/contributions.json"),
+        counts="<results>/{sample}/fold_{fold}/contributions/{view}/counts.h5",
+        profile="<results>/{sample}/fold_{fold}/contributions/{view}/profile.h5",
+        counts_track="<results>/{sample}/fold_{fold}/contributions/{view}/counts.bw",
+        profile_track="<results>/{sample}/fold_{fold}/contributions/{view}/profile.bw",
+        qc="<results>/{sample}/fold_{fold}/contributions/{view}/contributions.json",
     log:
-        "<logs>/contribution_parts/{sample}.fold_{fold}.{view}.{part}.log",
+        "<logs>/contributions/{sample}.fold_{fold}.{view}.log",
     benchmark:
-        "<benchmarks>/contribution_parts/{sample}.fold_{fold}.{view}.{part}.tsv"
+        "<benchmarks>/contributions/{sample}.fold_{fold}.{view}.tsv"
+    wildcard_constraints:
+        sample=one_of(undivided("contributions")),
     conda:
         "../../envs/torch.yaml"
     threads: 8
@@ -28,18 +32,33 @@ rule contribution_parts:
         regions=setting("contributions.regions"),
         references=setting("contributions.references"),
         view=lambda wildcards: wildcards.view,
-        part=lambda wildcards: f"{wildcards.part}/{setting('contributions.parts')(wildcards)}",
+        part="--bigwigs",
         split="",
         seed=setting("seed"),
         folder=subpath(output.counts, parent=True),
     shell:
         "python -m bpflow contributions --model {input.model} --view {params.view} --genome {input.genome}"
         " --regions {input.peaks} --max-regions {params.regions} --references {params.references} {params.split}"
-        " --part {params.part} --seed {params.seed} --device {resources.device} --threads {threads}"
+        " {params.part} --seed {params.seed} --device {resources.device} --threads {threads}"
         " --output-dir {params.folder} > {log} 2>&1"
 
 
-rule contributions:
+use rule contributions as contribution_parts with:
+    output:
+        counts=temp("<results>/{sample}/fold_{fold}/contributions/{view}/parts/{part}/counts.h5"),
+        profile=temp("<results>/{sample}/fold_{fold}/contributions/{view}/parts/{part}/profile.h5"),
+        qc=temp("<results>/{sample}/fold_{fold}/contributions/{view}/parts/{part}/contributions.json"),
+    log:
+        "<logs>/contribution_parts/{sample}.fold_{fold}.{view}.{part}.log",
+    benchmark:
+        "<benchmarks>/contribution_parts/{sample}.fold_{fold}.{view}.{part}.tsv"
+    wildcard_constraints:
+        sample=one_of(DIVIDED["contributions"]),
+    params:
+        part=lambda wildcards: f"--part {wildcards.part}/{configured(wildcards.sample, 'contributions.parts')}",
+
+
+rule gather_contributions:
     input:
         parts=parts_of(
             "<results>/{{sample}}/fold_{{fold}}/contributions/{{view}}/parts/{part}/{head}.h5",
@@ -55,9 +74,11 @@ rule contributions:
         profile_track="<results>/{sample}/fold_{fold}/contributions/{view}/profile.bw",
         qc="<results>/{sample}/fold_{fold}/contributions/{view}/contributions.json",
     log:
-        "<logs>/contributions/{sample}.fold_{fold}.{view}.log",
+        "<logs>/gather_contributions/{sample}.fold_{fold}.{view}.log",
     benchmark:
-        "<benchmarks>/contributions/{sample}.fold_{fold}.{view}.tsv"
+        "<benchmarks>/gather_contributions/{sample}.fold_{fold}.{view}.tsv"
+    wildcard_constraints:
+        sample=one_of(DIVIDED["contributions"]),
     conda:
         "../../envs/torch.yaml"
     threads: 2

@@ -19,6 +19,8 @@ rule predict:
         "<logs>/predict_{model}/{sample}.fold_{fold}.log",
     benchmark:
         "<benchmarks>/predict_{model}/{sample}.fold_{fold}.tsv"
+    wildcard_constraints:
+        sample=one_of(undivided("predictions")),
     conda:
         "../../envs/torch.yaml"
     threads: 8
@@ -30,11 +32,49 @@ rule predict:
     params:
         **inference_params(),
         split="test",
+        part="",
     shell:
         "python -m bpflow predict --model {input.model:q} --genome {input.genome}"
         " --regions {input.peaks} --nonpeaks {input.nonpeaks} --fold {input.fold} --split {params.split}"
         " --batch-size {params.batch_size} --device {resources.device} --precision {params.precision} --threads {threads}"
-        " --output {output.predictions} > {log} 2>&1"
+        " {params.part} --output {output.predictions} > {log} 2>&1"
+
+
+use rule predict as predict_parts with:
+    output:
+        predictions=temp("<results>/{sample}/fold_{fold}/predictions/{model}/parts/{part}.h5"),
+    log:
+        "<logs>/predict_parts/{sample}.fold_{fold}.{model}.{part}.log",
+    benchmark:
+        "<benchmarks>/predict_parts/{sample}.fold_{fold}.{model}.{part}.tsv"
+    wildcard_constraints:
+        sample=one_of(DIVIDED["predictions"]),
+    params:
+        part=lambda wildcards: f"--part {wildcards.part}/{configured(wildcards.sample, 'predictions.parts')}",
+
+
+rule gather_predictions:
+    input:
+        parts=parts_of(
+            "<results>/{{sample}}/fold_{{fold}}/predictions/{{model}}/parts/{part}.h5",
+            "predictions.parts",
+        ),
+    output:
+        predictions="<results>/{sample}/fold_{fold}/predictions/{model}.h5",
+    log:
+        "<logs>/gather_predictions/{sample}.fold_{fold}.{model}.log",
+    benchmark:
+        "<benchmarks>/gather_predictions/{sample}.fold_{fold}.{model}.tsv"
+    wildcard_constraints:
+        sample=one_of(DIVIDED["predictions"]),
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=scaled(4000),
+        runtime=scaled(60),
+    shell:
+        "python -m bpflow gather-predictions --parts {input.parts} --output {output.predictions} > {log} 2>&1"
 
 
 rule evaluate:

@@ -105,8 +105,6 @@ rule nonpeaks:
         "<logs>/nonpeaks/{sample}.fold_{fold}.log",
     benchmark:
         "<benchmarks>/nonpeaks/{sample}.fold_{fold}.tsv"
-    group:
-        "regions"
     conda:
         "../../envs/genomics.yaml"
     threads: 1

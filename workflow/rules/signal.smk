@@ -27,7 +27,7 @@ rule signal:
         shift=lambda wildcards: SAMPLES[wildcards.sample].shifts,
         shift_check=setting("shift_check"),
         min_mapq=setting("reads.min_mapq"),
-        exclude_flags=lambda wildcards: ",".join(setting("reads.exclude_flags")(wildcards)) or "none",
+        exclude_flags=setting("reads.exclude_flags", lambda flags: ",".join(flags) or "none"),
         seed=setting("seed"),
     shell:
         "python -m bpflow signal --reads {input.reads:q} --format {params.format} --assay {params.assay}"
@@ -58,7 +58,7 @@ use rule signal as signal_replicate with:
         shift=replicate_shift,
         shift_check=setting("shift_check"),
         min_mapq=setting("reads.min_mapq"),
-        exclude_flags=lambda wildcards: ",".join(setting("reads.exclude_flags")(wildcards)) or "none",
+        exclude_flags=setting("reads.exclude_flags", lambda flags: ",".join(flags) or "none"),
         seed=setting("seed"),
 
 

@@ -34,6 +34,7 @@ COMMANDS = {
     "choose-bias": "choose the bias threshold factor among candidates",
     "scale-bias": "scale a bias model's counts to a sample's background",
     "predict": "predict profiles and counts of regions or sequences",
+    "gather-predictions": "join predictions that were computed in parts",
     "evaluate": "compare predictions with the observed signal",
     "compare": "samples beside each other at the peaks they share",
     "tracks": "predicted and bias-corrected bigWigs over peaks",
@@ -52,6 +53,7 @@ COMMANDS = {
     "gate": "stop a sample's run where a verdict that must not fail has failed",
     "report": "one HTML page over a whole run",
     "hub": "a UCSC track hub and an IGV session over a run's tracks",
+    "doctor": "check machine and configuration before a long run",
     "status": "what is done, running, failed or waiting, while a run goes on or after it stopped",
 }
 
