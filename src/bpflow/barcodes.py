@@ -18,6 +18,7 @@ from bpflow.errors import InputError
 __all__ = ["MOST_CLUSTERS", "Clusters", "read_clusters"]
 
 MOST_CLUSTERS = 1000
+LONGEST_NAME = 100
 #: What programs call the column of barcodes, in lower case and without signs; some tables call it nothing.
 HEADINGS = {"", "barcode", "barcodes", "bc", "cb", "cell", "cells", "cellbarcode", "cellid", "cellname", "index"}
 NO_NAME = re.compile(r"[^A-Za-z0-9._-]+")
@@ -135,6 +136,10 @@ def _text(path: str | os.PathLike[str]) -> str:
 
 def _name(label: str, where: str) -> str:
     name = NO_NAME.sub("_", label).strip("_")
+    if len(name) > LONGEST_NAME:
+        raise InputError(
+            f"a cluster's label of {len(label):,} characters", where=where, expected=f"{LONGEST_NAME} at most"
+        )
     if not name:
         raise InputError(
             f"the cluster {label!r}" if label else "no cluster",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import struct
+
 from isal import isal_zlib
 
-from bpflow.decompression import HEADER, TRAILER
+from bpflow.decompression import TRAILER
 
 __all__ = ["END", "LARGEST", "bgzf_block"]
 
@@ -12,13 +14,15 @@ __all__ = ["END", "LARGEST", "bgzf_block"]
 LARGEST = 0xFF00
 LEVEL = 1
 RAW = -15
+# As htslib writes it, whose end of a file is compared byte for byte: no time, unknown system, the block's length.
+HEADER = struct.Struct("<4s5xBH2sHH")
 
 
 def bgzf_block(data: bytes) -> bytes:
     """Compress up to :data:`LARGEST` bytes as one block, without a time stamp."""
     packed = isal_zlib.compress(data, LEVEL, RAW)
     size = HEADER.size + len(packed) + 4 + TRAILER.size
-    header = HEADER.pack(b"\x1f\x8b\x08", 4, 6, b"BC", 2, size - 1)
+    header = HEADER.pack(b"\x1f\x8b\x08\x04", 255, 6, b"BC", 2, size - 1)
     return header + packed + TRAILER.pack(isal_zlib.crc32(data)) + TRAILER.pack(len(data))
 
 

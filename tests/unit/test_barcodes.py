@@ -3,6 +3,8 @@ from __future__ import annotations
 import gzip
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bpflow.barcodes import MOST_CLUSTERS, read_clusters
 from bpflow.errors import InputError
@@ -75,6 +77,7 @@ def test_clusters_of_several_files_are_one_where_their_labels_are(tmp_path):
         ("AC\tT\t3\n", r"line 1: 3 column\(s\).*Keep these two columns"),
         ("AC\tT\n\tB\n", "line 2: no barcode"),
         ("AC\tT\nGT\t\n", r"line 2: no cluster.*Leave out the lines of cells"),
+        (f"AC\t{'1' * 5000}\n", "line 1: a cluster's label of 5,000 characters"),
         ("AC\tβ\n", "line 1: the cluster 'β'"),
         ("AC\tCD4 T\nGT\tCD4+T\n", r"line 2: the clusters 'CD4\+T' and 'CD4 T' would both be named 'CD4_T'"),
     ],
@@ -95,3 +98,14 @@ def test_swapped_columns_are_told(tmp_path):
     path = write(tmp_path / "cells.tsv", "".join(f"T{i}\tAC{i}\n" for i in range(MOST_CLUSTERS + 1)))
     with pytest.raises(InputError, match=r"1,001 clusters.*Perhaps the two columns have changed places"):
         read_clusters([path])
+
+
+@given(st.lists(st.sampled_from([b"AC", b"GT-1", b"T cell", b"\t", b"\t", b"\n", b"\r", b'"', b"#", b"\0", b"\xff"])))
+def test_any_bytes_are_read_or_refused(tmp_path, parts):
+    path = tmp_path / "cells.tsv"
+    path.write_bytes(b"".join(parts))
+    try:
+        clusters = read_clusters([path])
+    except InputError:
+        return
+    assert set(clusters.files[0].values()) == set(clusters.labels)

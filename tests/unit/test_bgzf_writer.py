@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 
 import numpy as np
+import pysam
 import pytest
 
 from bpflow.bgzf_writer import END, LARGEST, bgzf_block
@@ -17,3 +18,9 @@ def test_blocks_are_read_by_gzip_and_by_ours(tmp_path, content):
     assert is_bgzf(path)
     assert gzip.decompress(path.read_bytes()) == content
     assert b"".join(decompressed_blocks(path, threads=2)) == content
+
+
+def test_files_end_as_those_of_htslib(tmp_path):
+    with pysam.BGZFile(str(tmp_path / "empty.gz"), "w"):
+        pass
+    assert (tmp_path / "empty.gz").read_bytes() == END

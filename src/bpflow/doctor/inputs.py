@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from bpflow.bgzf_writer import END
 from bpflow.decompression import is_bgzf
 from bpflow.doctor.finding import Finding
 from bpflow.doctor.run_settings import InputFile, RunSettings
@@ -16,8 +17,6 @@ from bpflow.reads import detect_format
 __all__ = ["check_inputs", "fault"]
 
 GROUP = "inputs"
-# The empty block that ends every file that bgzip or samtools wrote whole.
-BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 FIRST_BYTES = 1 << 16
 SHOWN = 3
 
@@ -52,9 +51,7 @@ def fault(path: str | os.PathLike[str]) -> str | None:
             with open_binary(path) as unpacked:
                 unpacked.read(FIRST_BYTES)
         if is_bgzf(path):
-            return (
-                None if _tail(path, len(BGZF_END)) == BGZF_END else "it is cut short (its last, empty block is absent)"
-            )
+            return None if _tail(path, len(END)) == END else "it is cut short (its last, empty block is absent)"
     except OSError as error:
         # A gzip file's fault has no number.
         return f"it cannot be read ({error.strerror})" if error.errno else f"it is damaged ({error})"

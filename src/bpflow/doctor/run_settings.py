@@ -76,7 +76,10 @@ class RunSettings:
         return [InputFile(what, path, path in made) for what, path in unique]
 
     def _of_sample(self, sample: Sample) -> Iterator[tuple[str, str | None]]:
-        yield from ((f"reads of {sample.name}", path) for path in sample.reads)
+        # Those of a cluster are split from all cells'.
+        row = sample.cells or sample.name
+        yield from ((f"reads of {row}", path) for path in sample.fragments or sample.reads)
+        yield from ((f"barcodes of {row}", path) for path in sample.barcodes)
         yield f"signal of {sample.name}", sample.signal
         yield f"peaks of {sample.name}", sample.peaks
         for fold in self.config["folds"]["run"]:
