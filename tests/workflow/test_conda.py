@@ -25,8 +25,11 @@ def path(tmp_path: Path) -> str:
 def test_the_demo_in_environments_of_its_rules(tmp_path, small_data, path):  # noqa: F811
     changes = {
         "data": str(small_data),
+        "training": {"epochs": 1},
+        "footprints": {"backgrounds": 4},
         "contributions": {"views": ["corrected"], "regions": 24, "references": 2},
-        "variants": {"file": "{data}/truth/variants.vcf", "null_variants": 20, "parts": 1, "top": 1},
+        "variants": {"file": "{data}/truth/variants.vcf", "null_variants": 5, "parts": 1, "top": 1},
+        "official_h5": False,
     }
     run = Run(tmp_path, "config/demo/config.yaml", merged(QUICK, changes))
     done = snakemake(*run.arguments("--sdm", "conda"), folder=run.folder, path=path)
