@@ -134,7 +134,8 @@ def test_a_full_disk_is_named_and_the_run_goes_on_when_there_is_room(tmp_path, s
 
 def test_a_file_cut_short_is_named_and_made_anew_when_deleted(again, whole):
     regions = again.folder / NONPEAKS
-    regions.write_text("".join(regions.read_text().splitlines(keepends=True)[:-40]))
+    lines = regions.read_text().splitlines(keepends=True)
+    regions.write_text("".join(lines[: len(lines) // 2]))
     code, said = outcome(again, MODEL)
     assert code != 0
     assert f"{NONPEAKS}: " in said, said
@@ -161,5 +162,4 @@ def test_results_that_may_not_be_written_are_named(again):
     with read_only(again.results):
         code, said = outcome(again, MODEL, like=LIKE_A_USER)
     assert code != 0
-    assert "Permission denied" in said
-    assert "demo/results/ATAC" in said
+    assert "demo/results/ATAC/logs/plan.json: cannot be written (Permission denied)" in said, said
