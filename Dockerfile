@@ -1,10 +1,10 @@
 # The conda environments of all steps, where Snakemake looks for them. Written by 'make dockerfile'.
 FROM condaforge/miniforge3:25.3.1-0
 LABEL io.github.snakemake.containerized="true"
-LABEL io.github.snakemake.conda_env_hash="8dbdcc050925fa0cceadee4e7b630234b6ea9052a03340b70d589d5eaeee2a73"
+LABEL io.github.snakemake.conda_env_hash="8e22bda21a2d8ecadc63eece396c6bf15dfb565f7e7c490ef586e252e886cb6c"
 # Conda environment:
 #   source: envs/genomics.yaml
-#   prefix: /conda-envs/7783e45a8a5a23dd4bebb086ac0c6372
+#   prefix: /conda-envs/1f88c478a79a067c7e2813ace2a00e52
 #   # Genome, reads, signal, peaks and regions: no torch. Versions as in requirements.lock.
 #   channels:
 #     - conda-forge
@@ -18,8 +18,10 @@ LABEL io.github.snakemake.conda_env_hash="8dbdcc050925fa0cceadee4e7b630234b6ea90
 #     - polars =2.1.0
 #     - pysam =0.24.1
 #     - python-isal =1.9.1
-RUN mkdir -p /conda-envs/7783e45a8a5a23dd4bebb086ac0c6372
-COPY envs/genomics.yaml /conda-envs/7783e45a8a5a23dd4bebb086ac0c6372/environment.yaml
+#     - requests =2.34.2
+#     - urllib3 =2.8.0
+RUN mkdir -p /conda-envs/1f88c478a79a067c7e2813ace2a00e52
+COPY envs/genomics.yaml /conda-envs/1f88c478a79a067c7e2813ace2a00e52/environment.yaml
 # Conda environment:
 #   source: envs/report.yaml
 #   prefix: /conda-envs/88b2ebe67416af2f3523ffb6fd1f5098
@@ -86,7 +88,7 @@ COPY envs/report.yaml /conda-envs/88b2ebe67416af2f3523ffb6fd1f5098/environment.y
 RUN mkdir -p /conda-envs/3e31e178d9ce87535275117c657bc7ed
 COPY envs/torch.yaml /conda-envs/3e31e178d9ce87535275117c657bc7ed/environment.yaml
 
-RUN conda env create --prefix /conda-envs/7783e45a8a5a23dd4bebb086ac0c6372 --file /conda-envs/7783e45a8a5a23dd4bebb086ac0c6372/environment.yaml && \
+RUN conda env create --prefix /conda-envs/1f88c478a79a067c7e2813ace2a00e52 --file /conda-envs/1f88c478a79a067c7e2813ace2a00e52/environment.yaml && \
     conda env create --prefix /conda-envs/88b2ebe67416af2f3523ffb6fd1f5098 --file /conda-envs/88b2ebe67416af2f3523ffb6fd1f5098/environment.yaml && \
     conda env create --prefix /conda-envs/3e31e178d9ce87535275117c657bc7ed --file /conda-envs/3e31e178d9ce87535275117c657bc7ed/environment.yaml && \
     conda clean --all -y

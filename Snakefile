@@ -2,7 +2,9 @@
 #
 # Outputs lie under <results>, the configuration's key "results":
 #   genome/, folds/                                          once a run
+#   peak_sets/                                               once a set of peaks that samples share
 #   browser/                                                 once a run, over all samples
+#   {cells}/clusters/                                        once a row of single cells
 #   {sample}/{signal,peaks,tracks,loci,variants}/            once a sample
 #   {sample}/{mean,bias_choice}/                             once a sample, over its folds
 #   {sample}/fold_{fold}/{regions,models,predictions,evaluation,gates}/  once a sample and fold
@@ -23,6 +25,7 @@ report: "workflow/report/workflow.rst"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/demo.smk"
 include: "workflow/rules/genome.smk"
+include: "workflow/rules/cells.smk"
 include: "workflow/rules/signal.smk"
 include: "workflow/rules/folds.smk"
 include: "workflow/rules/regions.smk"
@@ -51,8 +54,9 @@ rule all:
     input:
         "<results>/qc.html",
         "<results>/report.html",
-        collect("<results>/{sample}/report.html", sample=SAMPLES),
-        track_files(SAMPLES),
+        collect("<results>/{sample}/report.html", sample=MODELLED),
+        collect("<results>/{sample}/bias.html", sample=[name for name in SAMPLES if name not in MODELLED]),
+        track_files(MODELLED),
         mean_files(),
         official_files(),
         variant_files(),
@@ -82,7 +86,7 @@ rule train:
     input:
         collect(
             "<results>/{sample}/fold_{fold}/models/{model}.safetensors",
-            sample=SAMPLES,
+            sample=MODELLED,
             fold=FOLDS,
             model=["bias_scaled", "chrombpnet", "chrombpnet_nobias"],
         ),

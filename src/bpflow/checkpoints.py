@@ -16,9 +16,10 @@ import torch
 
 from bpflow import __version__
 from bpflow.errors import InputError
-from bpflow.files import DAMAGED, atomic_path, existing, sha256
-from bpflow.formats.keras import is_hdf5, read_keras
+from bpflow.files import DAMAGED, atomic_path, existing, parse_json, sha256
+from bpflow.formats.keras import read_keras
 from bpflow.formats.multimolecule import WEIGHTS, read_multimolecule
+from bpflow.hdf5_files import is_hdf5
 from bpflow.models import ProfileModel, build
 
 __all__ = ["FORMAT_VERSION", "KERAS_SUFFIXES", "Loaded", "load_model", "model_digest", "read_metadata", "save_model"]
@@ -76,10 +77,12 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
             mend=DAMAGED,
         ) from None
     try:
-        metadata = json.loads(text or "")
-        version = int(metadata["format_version"])
-        metadata["architecture"]["kind"]
+        metadata = parse_json(text or "")
+        version = metadata["format_version"]
+        known = isinstance(metadata["architecture"], dict) and type(version) is int
     except (ValueError, TypeError, KeyError):
+        known = False
+    if not known:
         raise InputError(
             "a safetensors file without bpflow's metadata", where=str(path), expected="a model of 'bpflow train'"
         ) from None
@@ -135,10 +138,13 @@ def _foreign_metadata(model: ProfileModel, origin: dict[str, Any]) -> dict[str, 
 
 def _load_own(path: Path) -> Loaded:
     metadata = read_metadata(path)
-    model = build(metadata["architecture"])
-    tensors = safetensors.torch.load_file(path)
-    expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    # Sizes are compared before any memory is taken.
+    with torch.device("meta"):
+        expected = {name: tuple(tensor.shape) for name, tensor in build(metadata["architecture"]).state_dict().items()}
+    with safetensors.safe_open(str(path), framework="pt") as handle:
+        stored = {name: handle.get_slice(name) for name in handle.keys()}  # noqa: SIM118  (it has no iterator)
+        found = {name: tuple(part.get_shape()) for name, part in stored.items()}
+        types = {part.get_dtype() for part in stored.values()}
     if expected != found:
         name = next(name for name in sorted({*expected, *found}) if expected.get(name) != found.get(name))
         raise InputError(
@@ -147,5 +153,8 @@ def _load_own(path: Path) -> Loaded:
             expected=f"{expected.get(name, 'no such weight')}",
             mend="The file was changed after it was written: train or download it again",
         )
-    model.load_state_dict(tensors)
+    if types != {"F32"}:
+        raise InputError(f"weights of the type {', '.join(sorted(types))}", where=str(path), expected="F32")
+    model = build(metadata["architecture"])
+    model.load_state_dict(safetensors.torch.load_file(path))
     return Loaded(model.eval(), metadata)

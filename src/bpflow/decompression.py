@@ -19,6 +19,7 @@ COMPRESSED_READ = 1 << 22
 # Fixed part of a BGZF header: gzip's own, with the extra field that holds the block's length.
 HEADER = struct.Struct("<3sB6xH2sHH")
 TRAILER = struct.Struct("<I")
+LARGEST_BLOCK = 1 << 16
 GZIP_WITH_HEADER = 31
 
 
@@ -88,6 +89,8 @@ def _groups(path: str | os.PathLike[str]) -> Iterator[list[tuple[memoryview, int
                 if start + size > len(data):
                     break
                 (length,) = TRAILER.unpack_from(data, start + size - TRAILER.size)
+                if length > LARGEST_BLOCK:
+                    raise damaged(path, f"a BGZF block of {length} bytes")
                 group.append((data[start : start + size], length))
                 total += length
                 start += size

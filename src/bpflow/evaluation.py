@@ -19,8 +19,9 @@ import pandas as pd
 
 from bpflow.errors import InputError
 from bpflow.evaluation_verdicts import verdicts
-from bpflow.files import DAMAGED, existing, stamp
+from bpflow.files import stamp
 from bpflow.genome import Genome
+from bpflow.hdf5_files import StoredFile, opened_hdf5
 from bpflow.metrics import (
     mean_squared_error,
     multinomial_nll,
@@ -73,22 +74,26 @@ class Predictions:
     log_counts: np.ndarray
     output_length: int
     attributes: dict[str, Any]
-    _group: h5py.Group
+    _stored: StoredFile
+    _profiles: dict[str, h5py.Dataset]
 
     def __len__(self) -> int:
         return len(self.center)
 
     def profiles(self, rows: slice) -> tuple[np.ndarray, np.ndarray]:
         """Probabilities and log probabilities of some rows, each (n, output_length)."""
-        if "profs" not in self._group:
-            logits = self._group["profile_logits"][rows].astype(np.float64)
+        if "profs" not in self._profiles:
+            logits = self._read("profile_logits", rows)
             log_probabilities = logits - _log_sum_exp(logits)
             return np.exp(log_probabilities), log_probabilities
-        probabilities = self._group["profs"][rows].astype(np.float64)
-        if "profile_logits" in self._group:
-            logits = self._group["profile_logits"][rows].astype(np.float64)
+        probabilities = self._read("profs", rows)
+        if "profile_logits" in self._profiles:
+            logits = self._read("profile_logits", rows)
             return probabilities, logits - _log_sum_exp(logits)
         return probabilities, np.log(np.maximum(probabilities, np.finfo(np.float32).tiny))
+
+    def _read(self, name: str, rows: slice) -> np.ndarray:
+        return _numbers(self._stored, self._profiles[name], rows)
 
 
 def evaluate(
@@ -135,22 +140,12 @@ def evaluate(
 @contextmanager
 def open_predictions(path: str | os.PathLike[str], genome: Genome) -> Iterator[Predictions]:
     """Open a prediction file and check it against the genome."""
-    existing(path, "predictions written by 'bpflow predict'")
-    try:
-        handle = h5py.File(path, "r")
-    except OSError as error:
-        raise InputError(
-            f"not an HDF5 file, or a damaged one ({error})",
-            where=str(path),
-            expected="predictions of 'bpflow predict'",
-            mend=DAMAGED,
-        ) from None
-    with handle:
-        yield _read_header(handle, str(path), genome)
+    with opened_hdf5(path, "predictions written by 'bpflow predict'") as stored:
+        yield _read_header(stored, str(path), genome)
 
 
-def _read_header(handle: h5py.File, path: str, genome: Genome) -> Predictions:
-    if "coords/name" in handle:
+def _read_header(stored: StoredFile, path: str, genome: Genome) -> Predictions:
+    if "coords/name" in stored:
         raise InputError(
             "predictions of given sequences",
             where=path,
@@ -158,31 +153,35 @@ def _read_header(handle: h5py.File, path: str, genome: Genome) -> Predictions:
             mend="Run 'bpflow predict' with --regions",
         )
     needed = ("coords/coords_chrom", "coords/coords_center", "predictions/logcounts")
-    absent = [key for key in needed if key not in handle]
-    if "predictions/profs" not in handle and "predictions/profile_logits" not in handle:
-        absent.append("predictions/profs")
-    if absent:
-        raise InputError(f"no {absent[0]}", where=path, expected="a prediction file of 'bpflow predict'")
-    group = handle["predictions"]
-    profiles = group["profs" if "profs" in group else "profile_logits"]
-    center = handle["coords/coords_center"][:].astype(np.int64)
-    log_counts = group["logcounts"][:].astype(np.float64)
-    if profiles.ndim != 2 or log_counts.size != len(center):
+    absent = [key for key in needed if key not in stored]
+    names = [name for name in ("profs", "profile_logits") if f"predictions/{name}" in stored]
+    if absent or not names:
         raise InputError(
-            f"profiles of shape {profiles.shape} and log counts of shape {log_counts.shape}",
+            f"no {[*absent, 'predictions/profs'][0]}", where=path, expected="a prediction file of 'bpflow predict'"
+        )
+    profiles = {name: stored.dataset(f"predictions/{name}", kinds="f") for name in names}
+    center = stored.read(stored.dataset("coords/coords_center", dimensions=1, kinds="iu")).astype(np.int64)
+    log_counts = _numbers(stored, stored.dataset("predictions/logcounts", kinds="f"))
+    chrom = stored.texts("coords/coords_chrom")
+    # The official program leaves coords_peak out when it scores one set of regions.
+    peak = np.ones(len(center), dtype=bool)
+    if "coords/coords_peak" in stored:
+        peak = stored.read(stored.dataset("coords/coords_peak", dimensions=1, kinds="iub")).astype(bool)
+    shapes = {dataset.shape for dataset in profiles.values()}
+    shape = shapes.pop()
+    numbers = {shape[0] if len(shape) == 2 and shape[1] else -1, *map(np.size, (center, log_counts, chrom, peak))}
+    if shapes or len(numbers) > 1:
+        raise InputError(
+            f"profiles of shape {shape}, log counts of shape {log_counts.shape} and {len(center)} centres",
             where=path,
             expected="one unstranded profile and one count a region",
             mend="Models with several tasks or strands are not evaluated here",
         )
-    chrom = handle["coords/coords_chrom"].asstr()[:].astype(object)
-    # The official program leaves coords_peak out when it scores one set of regions.
-    has_peak = "coords/coords_peak" in handle
-    peak = handle["coords/coords_peak"][:].astype(bool) if has_peak else np.ones(len(center), dtype=bool)
-    width = profiles.shape[1]
+    width = shape[1]
     genome.require(pd.unique(chrom).tolist(), where=path)
     lengths = np.array(list(genome.sizes.values()), dtype=np.int64)
     sizes = lengths[pd.Index(genome.names).get_indexer(pd.Index(chrom))]
-    wrong = np.flatnonzero((center - width // 2 < 0) | (center + width // 2 > sizes))
+    wrong = np.flatnonzero((center < width // 2) | (center > sizes - width // 2))
     if wrong.size:
         i = int(wrong[0])
         raise InputError(
@@ -197,9 +196,22 @@ def _read_header(handle: h5py.File, path: str, genome: Genome) -> Predictions:
         peak=peak,
         log_counts=log_counts.reshape(-1),
         output_length=width,
-        attributes=dict(handle.attrs),
-        _group=group,
+        attributes=stored.attributes(),
+        _stored=stored,
+        _profiles=profiles,
     )
+
+
+def _numbers(stored: StoredFile, dataset: h5py.Dataset, rows: slice = slice(None)) -> np.ndarray:
+    values = stored.read(dataset, rows).astype(np.float64)
+    if np.isnan(values).any():
+        raise InputError(
+            f"{dataset.name} holds values that are no numbers",
+            where=dataset.file.filename,
+            expected="predictions",
+            mend="Predict again",
+        )
+    return values
 
 
 def score_regions(file: Predictions, signal: SignalTrack, genome: Genome, *, seed: int) -> pd.DataFrame:

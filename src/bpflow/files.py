@@ -27,6 +27,7 @@ __all__ = [
     "existing",
     "is_gzip",
     "open_binary",
+    "parse_json",
     "read_json",
     "require_writable",
     "reserve",
@@ -185,10 +186,26 @@ def read_json(path: str | os.PathLike[str], what: str = "a JSON file") -> Any:
     """Read JSON, naming the file and line where it is not."""
     text = existing(path, what).read_bytes()
     try:
-        return json.loads(text)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        return parse_json(text)
+    except ValueError as error:
         line = getattr(error, "lineno", 1)
         raise InputError(f"not JSON ({error})", where=f"{path}, line {line}", expected=what, mend=DAMAGED) from None
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Parse JSON; a `ValueError` says what is none, which a key that comes twice in one object is not either."""
+    try:
+        return json.loads(text, object_pairs_hook=_object)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"the key {next(name for name in names if names.count(name) > 1)!r} comes twice")
+    return content
 
 
 def _plain(value: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -29,6 +30,8 @@ __all__ = [
 COLUMNS = ["chrom", "start", "end", "name", "score", "strand", "signal", "pvalue", "qvalue", "summit"]
 NO_SUMMIT = -1
 SKIPPED_LINES = (b"#", b"track", b"browser")
+WHOLE_NUMBER = re.compile(r"-?[0-9]{1,12}")
+LONGEST_SHOWN = 50
 
 
 def read_regions(path: str | os.PathLike[str], genome: Genome | None = None) -> pd.DataFrame:
@@ -50,7 +53,7 @@ def read_regions(path: str | os.PathLike[str], genome: Genome | None = None) -> 
     Raises
     ------
     InputError
-        Naming the line: wrong number of columns, no whole numbers, start not below end, a summit outside its region.
+        Naming the line: wrong number of columns, no numbers, start not below end, a summit outside its region.
     """
     rows, lines = _split_lines(path)
     if not rows:
@@ -75,7 +78,7 @@ def read_regions(path: str | os.PathLike[str], genome: Genome | None = None) -> 
     if narrowpeak:
         frame[COLUMNS[3:6]] = [row[3:6] for row in rows]
         for column, index in (("signal", 6), ("pvalue", 7), ("qvalue", 8)):
-            frame[column] = pd.to_numeric(pd.Series([row[index] for row in rows]), errors="coerce").fillna(-1.0)
+            frame[column] = _scores(path, rows, lines, index, column)
         summit = _integers(path, rows, lines, 9, "summit")
         outside = np.flatnonzero((summit < NO_SUMMIT) | (summit >= length))
         if outside.size:
@@ -222,17 +225,32 @@ def _interval_frame(path: str | os.PathLike[str], rows: list[list[str]], lines: 
 def _integers(
     path: str | os.PathLike[str], rows: list[list[str]], lines: list[int], column: int, what: str
 ) -> np.ndarray:
-    try:
-        return np.array([int(row[column]) for row in rows], dtype=np.int64)
-    except ValueError:
-        for row, line in zip(rows, lines, strict=True):
-            if not row[column].strip().lstrip("-").isdigit():
-                raise InputError(
-                    f"the {what} {row[column]!r} is not a whole number",
-                    where=f"{path}, line {line}",
-                    expected=f"an integer in column {column + 1}",
-                ) from None
-        raise
+    texts = [row[column] for row in rows]
+    wrong = next((i for i, text in enumerate(texts) if WHOLE_NUMBER.fullmatch(text) is None), None)
+    if wrong is not None:
+        raise InputError(
+            f"the {what} {texts[wrong][:LONGEST_SHOWN]!r} is not a whole number",
+            where=f"{path}, line {lines[wrong]}",
+            expected=f"an integer in column {column + 1}",
+        )
+    return np.array([int(text) for text in texts], dtype=np.int64)
+
+
+def _scores(
+    path: str | os.PathLike[str], rows: list[list[str]], lines: list[int], column: int, what: str
+) -> np.ndarray:
+    """Numbers of a column in which a missing one is written ``.`` and comes as -1."""
+    texts = pd.Series([row[column] for row in rows])
+    numbers = pd.to_numeric(texts, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+    wrong = np.flatnonzero(np.isnan(numbers) & ~texts.str.lower().isin([".", "nan"]).to_numpy())
+    if wrong.size:
+        i = int(wrong[0])
+        raise InputError(
+            f"the {what} {texts[i][:LONGEST_SHOWN]!r} is not a number",
+            where=f"{path}, line {lines[i]}",
+            expected=f"a number in column {column + 1}, or '.' for none",
+        )
+    return np.where(np.isnan(numbers), -1.0, numbers)
 
 
 def _check_against(genome: Genome, frame: pd.DataFrame, path: str | os.PathLike[str], lines: list[int]) -> None:

@@ -21,6 +21,7 @@ from bpflow.variant_headers import TABLE_COLUMNS, Header, opened_bcf, read_heade
 __all__ = ["MISSING", "Allele", "Record", "VariantFile"]
 
 MISSING = "."
+LONGEST_POSITION = 12
 
 
 class Allele(NamedTuple):
@@ -140,8 +141,8 @@ class VariantFile:
         return parse
 
     def _record(self, number: int, line: bytes, chrom: str, pos: str, name: str, ref: str, alt: str) -> Record:
-        if not (pos.isascii() and pos.isdigit()):
-            raise self._malformed(number, f"the position {pos!r}", "a whole number, counted from 1")
+        if not (pos.isascii() and pos.isdigit() and len(pos) <= LONGEST_POSITION):
+            raise self._malformed(number, f"the position {pos[:50]!r}", "a whole number, counted from 1")
         for what, text in (("chromosome", chrom), ("reference allele", ref), ("alternative allele", alt)):
             if not text:
                 raise self._malformed(number, f"no {what}", "one; an alternative allele that is missing is written '.'")

@@ -37,6 +37,17 @@ def refused(capsys, *arguments):
     return capsys.readouterr().err
 
 
+def test_pairs_are_converted_one_after_another(tmp_path, capsys):
+    names = ("first", "second")
+    for seed, name in enumerate(names):
+        save_model(tower(seed), tmp_path / f"{name}.safetensors", metadata={"model": "bias"})
+        convert(tmp_path / f"{name}.safetensors", tmp_path / f"{name}.alone.h5")
+    convert(*(tmp_path / f"{name}.{suffix}" for name in names for suffix in ("safetensors", "h5")))
+    for name in names:
+        assert sha256(tmp_path / f"{name}.h5") == sha256(tmp_path / f"{name}.alone.h5")
+    assert "c.h5 without a model to write" in refused(capsys, "a.h5", "b.h5", "c.h5")
+
+
 def datasets(path):
     found = {}
     with h5py.File(path) as handle:

@@ -10,7 +10,21 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[2] / "src" / "bpflow"
-DATA_COMMANDS = ["genome", "signal", "check_signal", "peaks", "folds", "nonpeaks", "select", "gate", "status"]
+DATA_COMMANDS = [
+    "fetch_genome",
+    "doctor",
+    "genome",
+    "split",
+    "signal",
+    "check_signal",
+    "peaks",
+    "consensus",
+    "folds",
+    "nonpeaks",
+    "select",
+    "gate",
+    "status",
+]
 FLOORS = {
     0: [
         "errors",
@@ -27,13 +41,16 @@ FLOORS = {
         "parts",
         "growing_datasets",
         "packed_arrays",
-        "new_hdf5",
+        *("genome_catalogue", "genome_cache", "downloads", "checksum_lists"),
+        "bgzf_writer",
+        *("hdf5_files", "new_hdf5"),
     ],
     1: [
+        *("barcodes", "fragment_split"),
         *("reads", "read_lines", "alignments", "bam_records", "ends", "site_counts", "shift", "base_composition"),
         *("cut_sites", "given_signal", "signal", "signal_record", "shift_verdict", "fragment_lengths"),
         *("bigwig", "bigwig_writer", "bigwig_sections", "bigwig_trees", "bigwig_zooms"),
-        *("regions", "peaks", "enrichment", "folds", "twins", "nonpeaks", "selection"),
+        *("regions", "peaks", "consensus", "enrichment", "folds", "twins", "nonpeaks", "selection"),
         *("datasets", "model_regions", "sequences", "backgrounds", "tracks_layout", "region_tracks"),
         *("motif_files", "inserts", "locus_selection", "two_bit"),
         *("variant_headers", "variant_files", "variant_checks", "variant_survey", "variant_windows"),
@@ -55,7 +72,7 @@ FLOORS = {
         *("variants", "variant_nulls", "variant_scoring", "variant_parts"),
         *("variant_results", "variant_annotation", "variant_record", "variant_contributions"),
     ],
-    5: ["cli", "report", "settings", "gates", "run_status"],
+    5: ["cli", "report", "settings", "gates", "run_status", "doctor"],
 }
 FLOOR_OF = {module: floor for floor, modules in FLOORS.items() for module in modules}
 

@@ -111,6 +111,52 @@ def test_predicting_twice_gives_the_same_bytes(model_file, genome_json, regions,
     assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
 
 
+@pytest.fixture
+def parts_of(model_file, genome_json, regions, tmp_path):
+    def predict_parts(total, *options):
+        paths = [tmp_path / f"{part}_of_{total}.h5" for part in range(1, total + 1)]
+        for part, path in enumerate(paths, start=1):
+            what = ("--regions", regions, "--nonpeaks", tmp_path / "many.bed", "--batch-size", 96, *options)
+            predict(model_file, genome_json, path, *what, "--part", f"{part}/{total}")
+        return paths
+
+    # More than a chunk of the file, in batches that no chunk boundary fits.
+    write_regions(from_centers(["chr1"] * 500, np.arange(1000, 3000, 4), LENGTH), tmp_path / "many.bed")
+    return predict_parts
+
+
+def gather(paths, output):
+    main(["gather-predictions", "--parts", *map(str, paths), "--output", str(output)])
+
+
+# Nine parts of six batches: some have none.
+@pytest.mark.parametrize("total", [2, 3, 9])
+def test_parts_are_joined_to_the_bytes_of_the_whole(parts_of, tmp_path, total):
+    (whole,) = parts_of(1)
+    gather(parts_of(total)[::-1], tmp_path / "joined.h5")
+    with h5py.File(whole) as handle:
+        assert len(handle["predictions/logcounts"]) == 504
+    assert (tmp_path / "joined.h5").read_bytes() == whole.read_bytes()
+
+
+def test_parts_that_are_no_whole_are_refused(parts_of, tmp_path, capsys):
+    (whole,), parts, others = parts_of(1), parts_of(2), parts_of(3, "--precision", "bfloat16")
+    damaged = tmp_path / "damaged.h5"
+    damaged.write_bytes(b"text")
+    for given, message in (
+        ([parts[0]], "part 2/2 is missing"),
+        ([parts[0], parts[0]], "part 1/2 again"),
+        ([parts[0], others[1]], "other attributes than"),
+        ([whole], "no part of a whole"),
+        ([damaged], "not an HDF5 file"),
+    ):
+        with pytest.raises(SystemExit) as stopped:
+            gather(given, tmp_path / "joined.h5")
+        assert stopped.value.code == 2
+        assert message in capsys.readouterr().err
+    assert not (tmp_path / "joined.h5").exists()
+
+
 def test_a_fold_keeps_the_regions_of_one_split(model_file, genome_json, regions, tmp_path):
     fold = tmp_path / "fold.json"
     fold.write_text('{"train": ["chr1"], "valid": ["chr2"], "test": ["chr3"]}')
@@ -219,6 +265,7 @@ def test_sequences_that_do_not_fit_are_named(tmp_path, text, message):
     [
         (["--sequences", "x.fa", "--bigwig", "y.bw"], "--bigwig with --sequences"),
         (["--regions", "x.bed"], "--regions without --genome"),
+        (["--regions", "x.bed", "--genome", "g.fa", "--table", "t.tsv", "--part", "1/2"], "--part 1/2 with"),
         (["--sequences", "x.fa", "--signal", "y.bw"], "--signal with --sequences"),
         (["--regions", "x.bed", "--genome", "g.fa", "--signal", "y.bw"], "--signal without --table"),
     ],

@@ -13,7 +13,7 @@ import time
 import pytest
 import torch
 
-from bpflow.cli import launch
+from bpflow.cli import launch, main, train
 from bpflow.world import World
 from unit import small_training
 
@@ -80,6 +80,29 @@ def test_the_process_that_fails_first_ends_the_others(monkeypatch):
     assert launch.first_failures(processes) == [1]
     assert time.monotonic() - begin < 30
     assert processes[0].returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize(
+    ("options", "given", "launched"),
+    [
+        (["--devices", "0", "--device", "auto"], "2", 2),
+        (["--devices", "3"], "2", 3),
+        (["--devices", "0", "--device", "cpu"], "2", None),
+        (["--devices", "0", "--device", "auto"], None, None),
+    ],
+)
+def test_as_many_processes_as_slurm_gave_gpus(inputs, genome_json, tmp_path, monkeypatch, options, given, launched):
+    monkeypatch.delenv("SLURM_GPUS_ON_NODE", raising=False)
+    if given:
+        monkeypatch.setenv("SLURM_GPUS_ON_NODE", given)
+    numbers = []
+    monkeypatch.setattr(train, "launch", lambda number, _: numbers.append(number) or 5)
+    # An input length that no model has ends a training that is not launched.
+    command = small_training.bias_training(inputs, genome_json, tmp_path, *options, "--input-length", "180")
+    with pytest.raises(SystemExit) as ended:
+        main([str(word) for word in command])
+    assert ended.value.code == (5 if launched else 2)
+    assert numbers == ([launched] if launched else [])
 
 
 @pytest.mark.slow

@@ -14,7 +14,10 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-COLUMNS = ("sample", "assay", "reads", "format", "reads_already_shifted", "signal", "peaks", "bias_model")
+COLUMNS = (
+    *("sample", "assay", "reads", "barcodes", "format", "reads_already_shifted", "signal"),
+    *("peaks", "peak_set", "bias_model", "bias_from", "train", "config"),
+)
 #: Files that plans may name; they are never read by a dry run.
 INPUTS = ("genome.fa", "a.bam", "b.bam", "c.fragments.tsv.gz", "given.bw", "given.narrowPeak", "blacklist.bed", "v.vcf")
 MODELS = ("models/fold_0.safetensors", "models/fold_1.safetensors")

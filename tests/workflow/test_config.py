@@ -36,7 +36,13 @@ def resolve(project: Project, **changes) -> dict:
 
 
 def read(project: Project, **changes) -> dict[str, settings.Sample]:
-    return settings.read_samples("samples.tsv", SCHEMAS["samples"], resolve(project, **changes))
+    config = resolve(project, **changes)
+    return read_sheet(config, merged(project.config, changes))
+
+
+def read_sheet(config: dict, given: dict | None = None) -> dict[str, settings.Sample]:
+    config_of = settings.overriding(given or {}, SCHEMAS["config"])
+    return settings.read_samples("samples.tsv", SCHEMAS["samples"], config, config_of=config_of)
 
 
 # What a wrong configuration is told: changes to a right one, and words that the message must hold.
@@ -99,6 +105,14 @@ WRONG_CONFIGS = [
     pytest.param({"genome": {"fasta": "no.fa"}}, ["genome.fasta", "no such file: no.fa"], id="no genome file"),
     pytest.param({"genome": {"fasta": "data"}}, ["genome.fasta", "a folder: data"], id="genome is a folder"),
     pytest.param({"genome": {"blacklist": "{data}/no.bed"}}, ["genome.blacklist", "data/no.bed"], id="no blacklist"),
+    pytest.param({"genome": "hg37"}, ["genome.name", "'hg37'", "hg38, mm10", "Perhaps hg38"], id="unknown name"),
+    pytest.param({"genome": ["hg38"]}, ["key genome", "a section or text"], id="genome a list"),
+    pytest.param({"genome": {"name": "hg38", "catalogue": "no.tsv"}}, ["genome.catalogue", "no.tsv"], id="no table"),
+    pytest.param(
+        {"genome": {"name": "hg38", "catalogue": "{data}/a.bam"}},
+        ["genome.name", "data/a.bam", "no genomes"],
+        id="table",
+    ),
     pytest.param({"genome": {"chromosomes": "chr["}}, ["genome.chromosomes", "not a pattern"], id="bad pattern"),
     pytest.param({"genome": {"chromosomes": "chr1,chr2"}}, ["genome.chromosomes", "comma"], id="comma"),
     pytest.param({"genome": {"chromosomes": []}}, ["genome.chromosomes"], id="no chromosomes"),
@@ -127,6 +141,30 @@ WRONG_CONFIGS = [
     pytest.param({"motifs": {"database": "no.meme"}}, ["motifs.database", "no such file: no.meme"], id="no database"),
     pytest.param({"contributions": {"parts": 0}}, ["contributions.parts", "0", "1"], id="no parts"),
     pytest.param({"results": "my results"}, ["key results", "'my results'", "letters"], id="space in results"),
+    *(
+        pytest.param({"results": name}, ["key results", "letters"], id=f"results {name!r}")
+        for name in (
+            "r\n",
+            "r\nrm",
+            "-r",
+            "r; touch pwned",
+            "$(touch pwned)",
+            "`touch pwned`",
+            "it's",
+            "{sample}",
+            "a&b",
+        )
+    ),
+    pytest.param({"report": {"title": "one\ntwo"}}, ["report.title", "one line"], id="title of two lines"),
+    pytest.param({"report": {"email": "a@b\nhub x"}}, ["report.email", "one word"], id="e-mail of two lines"),
+    pytest.param(
+        {"report": {"genome_name": "-x"}}, ["report.genome_name", "starts with"], id="genome named as an option"
+    ),
+    pytest.param({"genome": {"chromosomes": ["chr1\n"]}}, ["genome.chromosomes"], id="chromosome with a line end"),
+    pytest.param({"genome": {"fasta": "-x.fa"}}, ["key genome.fasta", "begins with a dash"], id="path like an option"),
+    pytest.param(
+        {"genome": {"fasta": "{sample}.fa"}}, ["key genome.fasta", "no placeholder but"], id="path with braces"
+    ),
     pytest.param({"results": "."}, ["key results", "'.'"], id="results in the working directory"),
     pytest.param({"samples": "no.tsv"}, ["key samples", "no such file: no.tsv"], id="no sheet"),
     pytest.param({"reads_already_shifted": "4"}, ["reads_already_shifted", "'4' is not a shift"], id="shift"),
@@ -175,6 +213,64 @@ WRONG_ROWS = [
 ]
 
 
+CELLS = {"reads": "{data}/c.fragments.tsv.gz", "barcodes": "cells.tsv"}
+WRONG_CELLS = [
+    pytest.param({"barcodes": "no.tsv"}, ["column barcodes", "no such file: no.tsv"], id="no file"),
+    pytest.param({"barcodes": "cells.tsv,"}, ["column barcodes", "empty name"], id="empty name"),
+    pytest.param({"barcodes": "cells.tsv,cells.tsv"}, ["2 files of barcodes for 1 read files"], id="number of files"),
+    pytest.param({"barcodes": "twice.tsv"}, ["twice.tsv, line 2: the barcode 'AC'", "in line 1"], id="barcode twice"),
+    pytest.param({"format": "bam"}, ["column format", "'bam', but barcodes"], id="alignments"),
+    pytest.param({"reads": "", "signal": "{data}/given.bw"}, ["column barcodes", "with a signal"], id="signal"),
+    pytest.param({"train": "bias"}, ["column train", "barcodes are given"], id="bias alone"),
+    pytest.param(
+        {"reads": f"{BAM},{{data}}/b.bam", "reads_already_shifted": "0/0,+4/-5"},
+        ["reads_already_shifted", "several shifts"],
+        id="shifts",
+    ),
+    pytest.param({"config": "replicates.yaml"}, ["column barcodes", "peaks.reproducible: replicates"], id="replicates"),
+    pytest.param({"bias_from": "C"}, ["sample 'A.B'", "column bias_from", "'C' is no sample"], id="source"),
+]
+
+
+@pytest.mark.parametrize(("changes", "words"), WRONG_CELLS)
+def test_wrong_row_of_cells(project: Project, changes: dict, words: list[str]) -> None:
+    Path("cells.tsv").write_text("AC\tB\nGT\tT\n")
+    Path("twice.tsv").write_text("AC\tB\nAC\tT\n")
+    Path("replicates.yaml").write_text("peaks: {reproducible: replicates}")
+    project.rows = [{**project.rows[0], **CELLS, **changes}]
+    with pytest.raises(InputError) as caught:
+        read(project)
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_cells_become_a_sample_for_each_cluster(project: Project) -> None:
+    Path("cells.tsv").write_text("barcode\tcluster\nAC\tT cell\nGT\t10\nTT\t9\n")
+    row = {**project.rows[0], **CELLS, "reads_already_shifted": "+4/-5", "peak_set": "all"}
+    project.rows = [row, {**row, "sample": "G", "bias_model": "{data}/models/fold_0.safetensors"}]
+    samples = read(project, results="out")
+    assert list(samples) == ["A", "A.9", "A.10", "A.T_cell", "G.9", "G.10", "G.T_cell"]
+    everything, cluster, given = samples["A"], samples["A.T_cell"], samples["G.9"]
+    assert (everything.train, everything.reads, everything.peak_set) == ("bias", ("data/c.fragments.tsv.gz",), None)
+    assert everything.trains_bias
+    assert everything.cells is None
+    assert (cluster.train, cluster.bias_from, cluster.cells, cluster.peak_set) == ("all", "A", "A", "all")
+    assert cluster.reads == ("out/A/clusters/T_cell.fragments.tsv.gz",)
+    assert (cluster.fragments, cluster.barcodes) == (("data/c.fragments.tsv.gz",), ("cells.tsv",))
+    assert (everything.shifts, cluster.shifts) == (("+4/-5",), ("+4/-5",))
+    assert (given.bias_from, given.bias_model) == (None, "data/models/fold_0.safetensors")
+
+
+def test_a_cluster_and_a_row_of_one_name(project: Project) -> None:
+    Path("cells.tsv").write_text("AC\tT\n")
+    project.rows = [{**project.rows[0], **CELLS}, {**project.rows[0], "sample": "A.T"}]
+    with pytest.raises(InputError, match=r"line 3 \(sample 'A\.T'\): sample 'A\.T' is in line 2 already"):
+        read(project)
+    project.rows = project.rows[::-1]
+    with pytest.raises(InputError, match=r"line 3 \(sample 'A'\): sample 'A\.T' is in line 2 already"):
+        read(project)
+
+
 @pytest.mark.parametrize(("changes", "words"), WRONG_ROWS)
 def test_wrong_row_names_its_line_and_column(project: Project, changes: dict, words: list[str]) -> None:
     project.rows = [{**project.rows[0], **changes}]
@@ -213,7 +309,7 @@ def test_wrong_sheet(project: Project, text: str, words: list[str]) -> None:
     config = resolve(project)
     Path("samples.tsv").write_text(text)
     with pytest.raises(InputError) as caught:
-        settings.read_samples("samples.tsv", SCHEMAS["samples"], config)
+        read_sheet(config)
     for word in ("samples.tsv", *words):
         assert word in str(caught.value)
 
@@ -222,7 +318,7 @@ def test_binary_sheet(project: Project) -> None:
     config = resolve(project)
     Path("samples.tsv").write_bytes(b"\xff\xfe\x00s")
     with pytest.raises(InputError, match="not text"):
-        settings.read_samples("samples.tsv", SCHEMAS["samples"], config)
+        read_sheet(config)
 
 
 def test_sheet_of_any_habit(project: Project) -> None:
@@ -230,7 +326,7 @@ def test_sheet_of_any_habit(project: Project) -> None:
     config = resolve(project)
     text = "\ufeff# my samples\r\nassay\tsample\treads\r\n\r\n ATAC\tA \t{data}/a.bam , {data}/b.bam\r\n"
     Path("samples.tsv").write_bytes(text.encode())
-    samples = settings.read_samples("samples.tsv", SCHEMAS["samples"], config)
+    samples = read_sheet(config)
     assert samples == {"A": settings.Sample("A", "ATAC", ("data/a.bam", "data/b.bam"))}
 
 
@@ -257,6 +353,71 @@ def test_shift_of_the_config_is_the_default(project: Project) -> None:
     assert read(project, reads_already_shifted="+4/-5")["A"].shifts == ("+4/-5",)
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("trainin: {epochs: 5}", ["key trainin", "Perhaps training"]),
+        ("training: {epochs: many}", ["key training.epochs", "a whole number"]),
+        ("folds: {run: [1]}", ["key folds", "a key of the whole run"]),
+        ("genome: {blacklist: null}", ["key genome", "a key of the whole run"]),
+        ("model: {input_length: 500}", ["over the config, key model.input_length", "too short"]),
+        ("", ["no keys"]),
+        ("- 1", ["no keys"]),
+        ("a: [", ["not YAML"]),
+    ],
+)
+def test_wrong_keys_of_a_sample(project: Project, text: str, words: list[str]) -> None:
+    (project.folder / "own.yaml").write_text(text)
+    project.rows = [{**project.rows[0], "config": "own.yaml"}]
+    with pytest.raises(InputError) as caught:
+        read(project)
+    for word in ("own.yaml", *words):
+        assert word in str(caught.value)
+
+
+def test_keys_of_a_sample_go_before_those_of_the_run(project: Project) -> None:
+    (project.folder / "own.yaml").write_text(
+        "model: {preset: full}\nreads_already_shifted: +4/-5\nvariants: {file: '{data}/v.vcf'}"
+    )
+    project.rows = [project.rows[0], {**project.rows[0], "sample": "B", "config": "own.yaml"}]
+    first, second = read(project, training={"epochs": 3}, model={"bias": {"filters": 8}}).values()
+    assert first.config["model"]["bias"] == {"filters": 8, "layers": 4}
+    assert second.config["model"]["bias"] == {"filters": 8, "layers": 4}
+    assert (first.config["model"]["chrombpnet"]["filters"], second.config["model"]["chrombpnet"]["filters"]) == (
+        64,
+        512,
+    )
+    assert (first.shifts, second.shifts) == (("auto",), ("+4/-5",))
+    assert first.config["training"]["epochs"] == second.config["training"]["epochs"] == 3
+    assert (first.config["variants"]["file"], second.config["variants"]["file"]) == (None, "data/v.vcf")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"bias_from": "C"}, ["'C' is no sample"]),
+        ({"bias_from": "B"}, ["'B' trains none"]),
+        ({"bias_from": "A", "assay": "DNASE"}, ["'A' is ATAC, this sample DNASE"]),
+        ({"bias_from": "A", "bias_model": "{data}/models/fold_0.safetensors"}, ["both bias_model and bias_from"]),
+        ({"bias_from": "A", "train": "bias"}, ["train: bias, but bias_from is given"]),
+        ({"bias_from": "A", "config": "own.yaml"}, ["model.input_length is 2114 for 'A' and 1600 for this sample"]),
+    ],
+)
+def test_wrong_sources_of_bias_models(project: Project, changes: dict[str, str], words: list[str]) -> None:
+    (project.folder / "own.yaml").write_text("model: {input_length: 1600, output_length: 400}")
+    project.rows = [project.rows[0], {**project.rows[0], "sample": "B", **changes}]
+    with pytest.raises(InputError) as caught:
+        read(project)
+    for word in ("samples.tsv, line 3 (sample 'B')", *words):
+        assert word in str(caught.value)
+
+
+def test_a_sheet_of_bias_models_alone(project: Project) -> None:
+    project.rows = [{**project.rows[0], "train": "bias"}]
+    with pytest.raises(InputError, match="every sample has train: bias"):
+        read(project)
+
+
 @pytest.mark.parametrize(("preset", "bias", "chrombpnet"), [("small", (32, 4), (64, 8)), ("full", (128, 4), (512, 8))])
 def test_presets(project: Project, preset: str, bias: tuple, chrombpnet: tuple) -> None:
     config = resolve(project, model={"preset": preset})
@@ -270,6 +431,59 @@ def test_given_sizes_go_before_the_preset(project: Project) -> None:
     config = resolve(project, model={"bias": {"filters": 8}}, training={"jitter": 0})
     assert config["model"]["bias"] == {"filters": 8, "layers": 4}
     assert config["training"]["jitter"] == 0
+
+
+PLACE = "results/genome/fetched/"
+HG38_FOLDS = [f"{PLACE}fold_{fold}.json" for fold in range(5)]
+
+
+def test_genome_by_name(project: Project) -> None:
+    """A name is enough; what is fetched lies in the results."""
+    project.config["genome"] = "hg38"
+    config = resolve(project)
+    assert config["genome"] == {
+        "name": "hg38",
+        "fasta": f"{PLACE}hg38.fa.gz",
+        "blacklist": f"{PLACE}ENCFF356LFX.bed.gz",
+        "chromosomes": "auto",
+        "cache": None,
+        "catalogue": None,
+    }
+    assert config["folds"]["files"] == HG38_FOLDS
+    assert config["report"]["genome_name"] == "hg38"
+    assert [file.part for file in settings.fetched_files(config).values()] == [
+        *("fasta", "blacklist"),
+        *(f"fold_{fold}" for fold in range(5)),
+    ]
+
+
+def test_own_files_go_before_those_of_the_name(project: Project) -> None:
+    files = ["{data}/fold_a.json", "{data}/fold_b.json"]
+    genome = {"name": "hg38", "fasta": "{data}/genome.fa", "blacklist": "{data}/blacklist.bed"}
+    config = resolve(project, genome=genome, folds={"n": 2, "files": files}, report={"genome_name": "mine"})
+    assert (config["genome"]["fasta"], config["genome"]["blacklist"]) == ("data/genome.fa", "data/blacklist.bed")
+    assert config["folds"]["files"] == ["data/fold_a.json", "data/fold_b.json"]
+    assert config["report"]["genome_name"] == "mine"
+    assert settings.fetched_files(config) == {}
+    assert settings.fetched_files(resolve(project)) == {}
+
+
+def test_published_folds_are_taken_by_their_number(project: Project) -> None:
+    project.config["genome"] = {"name": "hg38", "blacklist": "none"}
+    config = resolve(project, folds={"n": 3})
+    assert config["folds"]["files"] is None
+    assert config["genome"]["blacklist"] is None
+    assert list(settings.fetched_files(config)) == [f"{PLACE}hg38.fa.gz"]
+
+
+def test_genome_without_a_published_blacklist(project: Project) -> None:
+    project.config["genome"] = "sacCer3"
+    config = resolve(project, results="elsewhere/")
+    assert (config["genome"]["fasta"], config["genome"]["blacklist"]) == (
+        "elsewhere/genome/fetched/sacCer3.fa.gz",
+        None,
+    )
+    assert config["folds"]["files"] is None
 
 
 def test_empty_section_is_its_default(project: Project) -> None:
@@ -330,12 +544,16 @@ def test_demo_data_need_not_exist(project: Project) -> None:
 
 
 def test_resolved_configuration_is_written(project: Project) -> None:
+    (project.folder / "own.yaml").write_text("training: {epochs: 3, patience: 5}")
+    project.rows = [project.rows[0], {**project.rows[0], "sample": "B", "config": "own.yaml"}]
     config, samples = resolve(project), read(project)
-    settings.write_resolved("config.json", config, list(samples.values()))
+    settings.write_resolved("config.json", settings.resolved(config, list(samples.values())))
     written = json.loads(Path("config.json").read_text())
     assert written["stage"] == "config"
     assert written["training"]["jitter"] == 500
     assert written["sheet"][0]["reads"] == ["data/a.bam"]
+    assert written["sheet"][0]["config"] == {}
+    assert written["sheet"][1]["config"] == {"training": {"epochs": 3}}
     assert [path.name for path in Path().glob(".*")] == []
 
 
@@ -344,7 +562,7 @@ def test_schemas_are_closed_and_described(schema: dict) -> None:
     assert schema["additionalProperties"] is False
     for key, part in settings.schema_keys(schema):
         assert part["description"].endswith("."), key
-        assert "default" in part or key in {"genome.fasta", "sample", "assay", "samples"}, key
+        assert "default" in part or key in {"sample", "assay", "samples"}, key
         assert part.get("additionalProperties") is False or "properties" not in part, key
 
 

@@ -7,6 +7,7 @@ import json
 import re
 import shlex
 import shutil
+import subprocess
 from collections.abc import Iterator
 from importlib import import_module
 from itertools import pairwise
@@ -61,6 +62,14 @@ def expected(*, samples: int = 1, folds: int = 1, **changes: int) -> dict[str, i
     return {name: n for name, n in jobs.items() if n}
 
 
+def planned(project: Project) -> tuple[dict[str, int], list[str]]:
+    """Jobs by rule, and the shell commands, of a dry run."""
+    done = project.snakemake("--dry-run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    text = done.stdout + done.stderr
+    return job_counts(text), list(shell_commands(text))
+
+
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
     """A fresh clone as far as a plan can see: tracked configurations, and nothing that a run made."""
@@ -90,6 +99,25 @@ def test_yeast(clone: Path) -> None:
     assert job_counts(done.stdout + done.stderr) == expected(folds=2)
 
 
+def test_genome_by_name(project: Project) -> None:
+    """One job fetches it, and all others find its files in the results."""
+    project.config |= {"genome": "hg38", "folds": {"n": 5, "run": [0, 1]}}
+    done = project.snakemake("--dry-run")
+    text = done.stdout + done.stderr
+    assert job_counts(text) == expected(folds=2, fetch_genome=1)
+    assert {f"results/genome/fetched/{name}" for name in ("fetched.json", "hg38.fa.gz", "fold_4.json")} <= made(text)
+    (fetch,) = commands_of(text, "fetch-genome")
+    assert "fetch-genome hg38 --parts fasta blacklist fold_0 fold_1 fold_2 fold_3 fold_4 " in fetch
+    (encode,) = commands_of(text, "genome")
+    assert "--fasta results/genome/fetched/hg38.fa.gz" in encode
+    (folds,) = commands_of(text, "folds")
+    assert "--given results/genome/fetched/fold_0.json" in folds
+    (peaks,) = commands_of(text, "peaks")
+    assert "--blacklist results/genome/fetched/ENCFF356LFX.bed.gz" in peaks
+    project.config["genome"] = {"name": "mm39", "fasta": "{data}/genome.fa"}
+    assert project.plan() == expected(folds=2)
+
+
 def test_reads(project: Project) -> None:
     assert project.plan() == expected()
 
@@ -106,6 +134,92 @@ def test_given_peaks(project: Project) -> None:
     assert job_counts(done.stdout + done.stderr) == expected()
     (command,) = (line for line in shell_commands(done.stdout + done.stderr) if "bpflow peaks" in line)
     assert "--peaks data/given.narrowPeak" in command
+
+
+def test_a_set_of_peaks_is_the_consensus_of_its_samples(project: Project) -> None:
+    row = {**project.rows[0], "peak_set": "blood"}
+    project.rows = [row, {**row, "sample": "B", "peaks": "{data}/given.narrowPeak"}, {**project.rows[0], "sample": "C"}]
+    project.config["peak_sets"] = {"min_samples": 2}
+    jobs, commands = planned(project)
+    assert jobs == expected(samples=3, own_peaks=2, consensus_peaks=1)
+    (joined,) = (line for line in commands if "bpflow consensus" in line)
+    assert "--sample A results/A/peaks/own.narrowPeak --sample B results/B/peaks/own.narrowPeak" in joined
+    assert "--min-samples 2 " in joined
+    given = {name: f"--output results/{name}/peaks/peaks.narrowPeak" for name in "ABC"}
+    (shared,) = (line for line in commands if given["B"] in line)
+    assert "--peaks results/peak_sets/blood.narrowPeak" in shared
+    assert "--peaks" not in next(line for line in commands if given["C"] in line)
+    (own,) = (line for line in commands if "--output results/B/peaks/own.narrowPeak" in line)
+    assert "--peaks data/given.narrowPeak" in own
+
+
+def test_a_shared_bias_model_is_trained_once(project: Project) -> None:
+    """Another sample's, or that of a sample for which nothing else is trained."""
+    row = project.rows[0]
+    project.rows = [{**row, "train": "bias"}, *({**row, "sample": name, "bias_from": "A"} for name in "BC")]
+    project.config["folds"] = {"n": 2, "run": [0, 1]}
+    jobs, commands = planned(project)
+    # The sample of bias models alone has its own pages of what it has: the bias page, and gates before and after.
+    changes = {"train_bias": 2, "average_footprints": 2, "official_weights": 2 + 2 * 2 * 3}
+    assert {name: jobs[name] for name in changes} == changes
+    assert jobs["train_chrombpnet"] == jobs["scale_bias"] == 4
+    assert jobs["sample_page"] == 3
+    scaling = [line for line in commands if "bpflow scale-bias" in line]
+    for fold in (0, 1):
+        source = f"--model results/A/fold_{fold}/models/bias.safetensors "
+        assert sum(source in line for line in scaling) == 2
+    (page,) = (line for line in commands if "--stage all" in line and "--sample-pages" in line)
+    assert "--samples B C " in page
+    (folds,) = (line for line in commands if "bpflow folds" in line)
+    assert all(f"results/{name}/peaks/peaks.narrowPeak" in folds for name in "ABC")
+
+
+def test_cells_are_split_once_and_their_clusters_share_a_bias_model(project: Project) -> None:
+    (project.folder / "cells.tsv").write_text("AC\tT cell\nGT\t10\nTT\t9\n")
+    row = {**project.rows[0], "reads": "{data}/c.fragments.tsv.gz", "barcodes": "cells.tsv"}
+    project.rows = [{**row, "sample": "x"}, {**row, "sample": "y.z", "bias_from": "x"}]
+    jobs, commands = planned(project)
+    assert (jobs["signal"], jobs["peaks"], jobs["sample_page"]) == (7, 7, 7)
+    assert (jobs["train_bias"], jobs["scale_bias"], jobs["train_chrombpnet"]) == (1, 6, 6)
+    splits = [line for line in commands if "bpflow split" in line]
+    assert len(splits) == 2
+    assert (
+        "--fragments data/c.fragments.tsv.gz --barcodes cells.tsv --format auto --output-dir results/x/c" in splits[0]
+    )
+    reads = [re.search("--reads (.+?) --format", line)[1] for line in commands if "bpflow signal" in line]
+    assert sorted(reads) == [
+        "data/c.fragments.tsv.gz",
+        *(
+            f"results/{name}/clusters/{cluster}.fragments.tsv.gz"
+            for name in ("x", "y.z")
+            for cluster in ("10", "9", "T_cell")
+        ),
+    ]
+    scaling = [line for line in commands if "scale-bias" in line]
+    assert all("--model results/x/fold_0/models/bias.safetensors " in line for line in scaling)
+
+
+def test_samples_have_keys_of_their_own(project: Project) -> None:
+    (project.folder / "deep.yaml").write_text(
+        "model: {preset: full}\ntraining: {epochs: 7, bias_threshold_factor: [0.4, 0.6]}\n"
+        "contributions: {views: [corrected], parts: 3}\nvariants: {file: '{data}/v.vcf', parts: 2}\ndevice: cpu\n"
+    )
+    project.rows = [project.rows[0], {**project.rows[0], "sample": "B", "config": "deep.yaml"}]
+    jobs, commands = planned(project)
+    assert (jobs["train_candidate"], jobs["train_bias"], jobs["chosen_bias"]) == (2, 1, 1)
+    assert (jobs["variant_scores"], jobs["variants"]) == (2, 1)
+    assert jobs["contribution_parts"] == 2 + 3
+    assert jobs["contributions"] == jobs["average_contributions"] == 2 + 1
+    training = {
+        name: next(x for x in commands if f"--output results/{name}/fold_0/models/chrombpnet" in x) for name in "AB"
+    }
+    assert "--filters 64 --layers 8" in training["A"]
+    assert "--epochs 50 " in training["A"]
+    assert "--device auto" in training["A"]
+    assert "--filters 512 --layers 8" in training["B"]
+    assert "--epochs 7 " in training["B"]
+    assert "--device cpu" in training["B"]
+    assert "--devices 0 " in training["B"]
 
 
 def test_given_signal_is_checked_and_not_made(project: Project) -> None:
@@ -270,10 +384,50 @@ def test_braces_spaces_and_quotes_reach_the_commands(project: Project) -> None:
     project.config["report"] = {"title": "{mine} & it's"}
     text = project.snakemake("--dry-run").stdout
     words = [shlex.split(line.split(" > ")[0]) for line in shell_commands(text)]
-    values = {option: value for line in words for option, value in pairwise(line)}
-    assert values["--reads"] == "data/my reads.bam"
-    assert values["--chromosomes"] == r"chr\d{1}"
-    assert values["--title"] == "{mine} & it's"
+    assert ("--reads", "data/my reads.bam") in {pair for line in words for pair in pairwise(line)}
+    assert r"--chromosomes=chr\d{1}" in {word for line in words for word in line}
+    assert "--title={mine} & it's" in {word for line in words for word in line}
+
+
+def test_names_that_hold_commands_are_names_to_the_shell(project: Project) -> None:
+    """Every command of a run is given to a shell in which `python` writes down its arguments."""
+    name = """d; touch pwned; $(touch pwned) `touch pwned` it's "q" & | * \\ # é日"""
+    (project.folder / "data").rename(project.folder / name)
+    given = {"peaks": "{data}/given.narrowPeak", "bias_model": "{data}/models/fold_0.safetensors"}
+    project.rows = [
+        {"sample": "A", "assay": "ATAC", "reads": "{data}/a.bam,{data}/b.bam"},
+        {"sample": "B", "assay": "ATAC", "signal": "{data}/given.bw", **given},
+    ]
+    project.config |= {
+        "data": name,
+        "genome": {"fasta": "{data}/genome.fa", "blacklist": "{data}/blacklist.bed", "chromosomes": "$(touch pwned)"},
+        "folds": {"n": 2, "files": ["{data}/fold_a.json", "{data}/fold_b.json"]},
+        "footprints": {"motifs": "{data}/motifs.tsv"},
+        "motifs": {"database": "{data}/motifs.tsv"},
+        "mutagenesis": {"regions": "{data}/given.narrowPeak"},
+        "variants": {"file": "{data}/v.vcf"},
+        "truth": "{data}/truth.json",
+        "report": {
+            "title": "; touch pwned; $(touch pwned) `touch pwned` ' \"",
+            "loci": "{data}/blacklist.bed",
+            "email": "$(touch${IFS}pwned);",
+        },
+    }
+    done = project.snakemake("--dry-run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    commands = [re.sub(r" >>? results/logs/\S+ 2>&1", "", line) for line in shell_commands(done.stdout)]
+    script = "\n".join(["python() { printf '%s\\n' \"$@\"; }", *(line for line in commands if line != "None")])
+    shell = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script], cwd=project.folder, capture_output=True, text=True, check=False
+    )
+    assert (shell.returncode, shell.stderr) == (0, "")
+    assert not list(project.folder.rglob("pwned"))
+    words = set(shell.stdout.splitlines())
+    files = ["genome.fa", "a.bam", "b.bam", "given.bw", "given.narrowPeak", "blacklist.bed", "motifs.tsv", "v.vcf"]
+    files += ["models/fold_0.safetensors", "fold_a.json", "fold_b.json", "truth.json"]
+    assert {f"{name}/{file}" for file in files} <= words
+    report = project.config["report"]
+    assert {f"--title={report['title']}", f"--email={report['email']}", "--chromosomes=$(touch pwned)"} <= words
 
 
 def test_the_report_is_printed_where_it_is_asked_for(project: Project) -> None:
@@ -313,7 +467,8 @@ def test_no_figures_of_variants_where_none_are_wanted(project: Project) -> None:
     project.config["variants"] = {"file": "{data}/v.vcf", "top": 0}
     done = project.snakemake("--dry-run")
     assert job_counts(done.stdout + done.stderr) == expected(variant_scores=1, variants=1)
-    assert "figures" not in " ".join(made(done.stdout + done.stderr))
+    (gathering,) = (line for line in shell_commands(done.stdout + done.stderr) if "gather-variants" in line)
+    assert "--top 0 " in gathering
     project.config["variants"] = None
     assert project.plan() == expected()
 
@@ -667,9 +822,14 @@ def leaf_parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentP
 
 
 def test_command_line_accepts_every_command(project: Project) -> None:
-    """With all that is optional: given peaks and folds, blacklist, motifs, truth, replicates, chromosomes, factors."""
+    """With all that is optional: a genome by name, given peaks and folds, motifs, truth, replicates, factors."""
     project.config |= {
-        "genome": {"fasta": "{data}/genome.fa", "blacklist": "{data}/blacklist.bed", "chromosomes": ["chr1", "chr2"]},
+        "genome": {
+            "name": "A",
+            "blacklist": "{data}/blacklist.bed",
+            "chromosomes": ["chr1", "chr2"],
+            "catalogue": "{data}/genomes.tsv",
+        },
         "folds": {"n": 2, "run": [0, 1], "files": ["{data}/fold_a.json", "{data}/fold_b.json"]},
         "footprints": {"motifs": "{data}/motifs.tsv"},
         "motifs": {"database": "{data}/motifs.tsv"},
@@ -682,6 +842,7 @@ def test_command_line_accepts_every_command(project: Project) -> None:
         "variants": {"file": "{data}/v.vcf"},
         "report": {"loci": "{data}/given.narrowPeak", "genome_name": "hg38", "email": "me@here.org"},
     }
+    (project.folder / "data/genomes.tsv").write_text("genome\tpart\taddress\nA\tfasta\thttp://a.org/a.fa.gz\n")
     project.rows = [
         {**project.rows[0], "reads": "{data}/a.bam,{data}/b.bam", "reads_already_shifted": "+4/-5,auto"},
         {**project.rows[0], "sample": "B", "peaks": "{data}/given.narrowPeak"},
@@ -704,5 +865,5 @@ def test_command_line_accepts_every_command(project: Project) -> None:
         except SystemExit as error:
             pytest.fail(f"{error}: {line}")
         seen.add(command)
-    # A person's own question.
-    assert seen == set(COMMANDS) - {"status"}
+    # A person's own questions.
+    assert seen == set(COMMANDS) - {"status", "doctor"}

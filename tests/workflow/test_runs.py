@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -20,9 +16,9 @@ import pandas as pd
 import pyBigWig
 import pysam
 import pytest
-import yaml
 from PIL import Image
 from plans import ROOT, snakemake
+from runs import QUICK, Run, kill_once
 from safetensors.numpy import load_file
 from scipy.stats import rankdata
 
@@ -38,56 +34,6 @@ pytestmark = pytest.mark.slow
 
 YEAST_INSERTIONS, YEAST_POSITIONS, YEAST_OUTSIDE_BLACKLIST = 902_064, 407_360, 604_315
 FEW_CONTRIBUTIONS = {"contributions": {"regions": 24, "references": 2}, "variants": {"file": None}}
-# Small and short, where what is tested is the way and not the model.
-QUICK = {
-    "folds": {"n": 3, "run": [0]},
-    "model": {"input_length": 768, "output_length": 384, "bias": {"filters": 8}, "chrombpnet": {"layers": 5}},
-    "training": {"epochs": 2, "jitter": 50},
-    "contributions": {"views": []},
-    "variants": {"file": None},
-}
-
-
-class Run:
-    """A working directory with the project's configurations, in which the workflow runs."""
-
-    def __init__(self, folder: Path, config: str, changes: dict | None = None) -> None:
-        self.folder, self.configs = folder, [config]
-        shutil.copytree(ROOT / "config", folder / "config")
-        if changes:
-            (folder / "changes.yaml").write_text(yaml.safe_dump(changes))
-            self.configs.append("changes.yaml")
-        text = yaml.safe_load((folder / config).read_text())
-        self.results = folder / text["results"]
-
-    def arguments(self, *extra: str) -> list[str]:
-        return [
-            *extra,
-            "--cores",
-            "2",
-            "--configfile",
-            *self.configs,
-            "--workflow-profile",
-            str(ROOT / "profiles/default"),
-        ]
-
-    def snakemake(self, *extra: str) -> str:
-        done = snakemake(*self.arguments(*extra), folder=self.folder)
-        assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-8000:]
-        return done.stdout + done.stderr
-
-    def record(self, name: str) -> dict:
-        return json.loads((self.results / name).read_text())
-
-    def sample(self, name: str) -> Path:
-        """A product of the run's only sample."""
-        (sample,) = [path.parents[1] for path in self.results.glob("*/signal/signal.json")]
-        return sample / name
-
-    @property
-    def truth(self) -> dict:
-        """What was planted in the demo's data."""
-        return json.loads((self.folder / "demo/data/ATAC/truth/truth.json").read_text())
 
 
 def read_sites(demo: Run) -> pd.DataFrame:
@@ -350,38 +296,30 @@ def test_yeast_reads_to_report(tmp_path, shared_data):
     assert f"{metrics['profile_metrics']['peaks']['median_norm_jsd']:.3f}" in page
 
 
-@pytest.fixture(scope="module")
-def small_data(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("small")
-    subprocess.run(
-        [
-            *(sys.executable, ROOT / "scripts/make_demo_data.py", "--assay", "ATAC", "--seed", "3"),
-            *("--scale", "0.3", "--output", folder),
-        ],
-        check=True,
-    )
-    return folder
-
-
 def test_samples_of_every_kind_in_one_run(tmp_path, small_data):
-    """A BAM, a shifted fragment file with given peaks, and a given bigWig with a given bias model."""
-    run = Run(tmp_path, "config/demo/config.yaml", {**QUICK, "data": str(small_data), "samples": "samples.tsv"})
-    sheet = tmp_path / "samples.tsv"
+    """A BAM, a shifted fragment file with given peaks, and a given bigWig with a given bias model.
+
+    All of it lies in folders with spaces, apostrophes, braces and letters that are not ASCII.
+    """
+    here, inputs = tmp_path / "it's {mine}, été 日本", tmp_path / "l'été 日本"
+    inputs.mkdir()
+    run = Run(here, "config/demo/config.yaml", {**QUICK, "data": str(small_data), "samples": "my samples é.tsv"})
+    sheet = here / "my samples é.tsv"
     header = "sample\tassay\treads\treads_already_shifted\tsignal\tpeaks\tbias_model\n"
     table = pd.read_csv(small_data / "fragments.tsv.gz", sep="\t", comment="#", header=None).iloc[:, :3]
     long = table[table[2] - table[1] >= 10]
     sizes = {record.name: len(record.sequence) for record in pysam.FastxFile(str(small_data / "genome.fa.gz"))}
-    bam = simulated.write_bam(tmp_path / "reads.bam", long.itertuples(index=False, name=None), sizes)
+    bam = simulated.write_bam(inputs / "my reads é.bam", long.itertuples(index=False, name=None), sizes)
     shifted = long.assign(**{"start": long[1] + 4, "end": long[2] - 5})[[0, "start", "end"]]
-    shifted.to_csv(tmp_path / "shifted.tsv.gz", sep="\t", header=False, index=False)
+    shifted.to_csv(here / "shifted é.tsv.gz", sep="\t", header=False, index=False)
     sheet.write_text(f"{header}from_bam\tATAC\t{bam}\t\t\t\t\n")
     run.snakemake("train")
     first = run.results / "from_bam"
-    kept = shutil.copytree(first, tmp_path / "first")
+    kept = shutil.copytree(first, inputs / "first run")
     sheet.write_text(
         header
         + f"from_bam\tATAC\t{bam}\t\t\t\t\n"
-        + f"shifted\tATAC\tshifted.tsv.gz\t+4/-5\t\t{kept}/peaks/peaks.narrowPeak\t\n"
+        + f"shifted\tATAC\tshifted é.tsv.gz\t+4/-5\t\t{kept}/peaks/peaks.narrowPeak\t\n"
         + f"given\tATAC\t\t\t{kept}/signal/insertions.bw\t{kept}/peaks/peaks.narrowPeak\t"
         + f"{kept}/fold_{{fold}}/models/bias.safetensors\n"
     )
@@ -398,6 +336,49 @@ def test_samples_of_every_kind_in_one_run(tmp_path, small_data):
     assert all(np.array_equal(weights[0][name], weights[1][name]) for name in weights[0])
     page = (run.results / "report.html").read_text(encoding="utf-8")
     assert all(f"{sample}" in page for sample in ("from_bam", "shifted", "given"))
+
+
+def test_clusters_of_cells_share_a_bias_model(tmp_path, small_data):
+    run = Run(tmp_path, "config/demo/config.yaml", {**QUICK, "data": str(small_data), "samples": "samples.tsv"})
+    table = pd.read_csv(small_data / "fragments.tsv.gz", sep="\t", comment="#", header=None).iloc[:, :3]
+    cells = np.random.default_rng(4).choice(["AC-1", "GT-1", "TT-1", "GG-1"], len(table), p=[0.45, 0.25, 0.2, 0.1])
+    table.assign(cell=cells, reads=1).to_csv(tmp_path / "cells.tsv.gz", sep="\t", header=False, index=False)
+    (tmp_path / "clusters.tsv").write_text("barcode\tcluster\nAC-1\tT cells\nGT-1\tB\nTT-1\tB\n")
+    (tmp_path / "samples.tsv").write_text(
+        "sample\tassay\treads\tbarcodes\tpeaks\nx\tATAC\tcells.tsv.gz\tclusters.tsv\t{data}/truth/regions.bed\n"
+    )
+    clusters = {"x.B": ["GT-1", "TT-1"], "x.T_cells": ["AC-1"]}
+    results = run.results.relative_to(tmp_path)
+    run.snakemake(f"{results}/qc.html", *(f"{results}/{name}/fold_0/models/bias_scaled.json" for name in clusters))
+    record = run.record("x/clusters/split.json")
+    assert (record["fragments"], record["in_clusters"]) == (len(table), np.isin(cells, ["AC-1", "GT-1", "TT-1"]).sum())
+    signals = {name: run.record(f"{name}/signal/signal.json") for name in ("x", *clusters)}
+    on_chromosomes = table[0].isin(signals["x"]["chromosomes"])
+    # The bias model learns from all cells, listed or not.
+    assert signals["x"]["insertions"] == 2 * on_chromosomes.sum()
+    for name, barcodes in clusters.items():
+        assert signals[name]["insertions"] == 2 * (on_chromosomes & np.isin(cells, barcodes)).sum()
+    assert [path.parents[2].name for path in run.results.glob("*/fold_0/models/bias.safetensors")] == ["x"]
+    scaled = [run.record(f"{name}/fold_0/models/bias_scaled.json") for name in clusters]
+    assert scaled[0]["delta"] != scaled[1]["delta"]
+    page = (run.results / "qc.html").read_text(encoding="utf-8")
+    assert all(name in page for name in ("x.B", "x.T_cells", "T cells"))
+
+
+def test_the_project_may_lie_in_a_folder_of_any_name_without_braces(tmp_path, small_data):
+    for name in ("it's ours, 日本", "br{a}ces"):
+        for part in ("Snakefile", "workflow", "src", "envs", "profiles", "config"):
+            copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
+            (tmp_path / name).mkdir(exist_ok=True)
+            copy(ROOT / part, tmp_path / name / part)
+    made = "demo/results/ATAC/genome/chrom.sizes"
+    run = Run(tmp_path / "work", "config/demo/config.yaml", {"data": str(small_data)})
+    done = snakemake(*run.arguments(made), folder=run.folder, project=tmp_path / "it's ours, 日本")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (run.folder / made).read_text()
+    done = snakemake(*run.arguments(made, "--dry-run"), folder=run.folder, project=tmp_path / "br{a}ces")
+    assert done.returncode == 1
+    assert "br{a}ces: a folder with braces in its name" in done.stdout + done.stderr
 
 
 def test_two_folds_are_averaged_and_chosen_regions_mutated(tmp_path, small_data):
@@ -441,27 +422,6 @@ def test_two_folds_are_averaged_and_chosen_regions_mutated(tmp_path, small_data)
             each.append(handle["projected_shap/seq"][:])
     np.testing.assert_allclose(mean, np.mean(each, axis=0), atol=1e-7)
     assert "Marginal footprints, mean of 2 folds" in (run.results / "report.html").read_text(encoding="utf-8")
-
-
-def kill_once(run: Run, is_time: Callable[[], bool], *targets: str) -> None:
-    """Start a run and take it down all at once when it is time, as a lost machine would."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "snakemake", *run.arguments(*targets), "--snakefile", str(ROOT / "Snakefile")],
-        cwd=run.folder,
-        env={**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        until = time.monotonic() + 400
-        while not is_time():
-            assert process.poll() is None, "the run ended before it was time"
-            assert time.monotonic() < until
-            time.sleep(0.05)
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,6 @@ rule select_bias:
         "<benchmarks>/select_bias/{sample}.fold_{fold}.tsv"
     wildcard_constraints:
         sample=one_of(name for name in SAMPLES if name not in SWEPT),
-    group:
-        "regions"
     conda:
         "../../envs/genomics.yaml"
     threads: 1
@@ -29,9 +27,9 @@ rule select_bias:
         runtime=scaled(60),
     params:
         factor=lambda wildcards: settings.threshold_factor(CONFIG, assay_of(wildcards)),
-        input_length=MODEL["input_length"],
-        output_length=MODEL["output_length"],
-        outlier_quantile=TRAINING["outlier_quantile"],
+        input_length=setting("model.input_length"),
+        output_length=setting("model.output_length"),
+        outlier_quantile=setting("training.outlier_quantile"),
     shell:
         "python -m bpflow select bias --genome {input.genome} --signal {input.signal:q}"
         " --peaks {input.peaks} --nonpeaks {input.nonpeaks} --fold {input.fold}"
@@ -65,8 +63,8 @@ rule train_bias:
     resources:
         mem_mb=scaled(8000),
         runtime=scaled(720),
-        gpu=GPU,
-        device=CONFIG["device"],
+        gpu=gpu,
+        device=setting("device"),
     params:
         **training_params("bias"),
     shell:

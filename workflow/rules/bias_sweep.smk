@@ -52,6 +52,8 @@ use rule predict as predict_candidate with:
         "<logs>/predict_candidate/{sample}.{model}.{factor}.fold_{fold}.log",
     benchmark:
         "<benchmarks>/predict_candidate/{sample}.{model}.{factor}.fold_{fold}.tsv"
+    wildcard_constraints:
+        sample=one_of(SWEPT),
     params:
         split="valid",
 
@@ -71,7 +73,7 @@ use rule evaluate as evaluate_candidate with:
         "<benchmarks>/evaluate_candidate/{sample}.{model}.{factor}.fold_{fold}.tsv"
 
 
-use rule contribution_parts as candidate_contributions with:
+use rule contributions as candidate_contributions with:
     input:
         model="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/models/bias.safetensors",
         genome="<results>/genome/genome.json",
@@ -86,17 +88,19 @@ use rule contribution_parts as candidate_contributions with:
         "<logs>/candidate_contributions/{sample}.{factor}.fold_{fold}.log",
     benchmark:
         "<benchmarks>/candidate_contributions/{sample}.{factor}.fold_{fold}.tsv"
+    wildcard_constraints:
+        sample=one_of(SWEPT),
     params:
-        regions=TRAINING["bias_motif_regions"],
+        regions=setting("training.bias_motif_regions"),
         view="bias",
-        part="1/1",
+        part="",
         split=lambda wildcards, input: f"--fold {input.fold} --split valid",
 
 
 use rule motifs as candidate_motifs with:
     input:
         contributions="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/contributions/{head}.h5",
-        database=MOTIFS["database"] or [],
+        database=given_file("motifs.database"),
     output:
         modisco="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/motifs/{head}/modisco.h5",
         table="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/motifs/{head}/motifs.tsv",
@@ -132,7 +136,7 @@ rule choose_bias:
         candidates=lambda wildcards, input: [
             f"--candidate {factor} {fold} {metrics} {counts} {profile}"
             for (factor, fold), metrics, counts, profile in zip(
-                product(FACTORS, FOLDS),
+                product(FACTORS[wildcards.sample], FOLDS),
                 input.metrics,
                 input.counts,
                 input.profile,
@@ -147,9 +151,11 @@ rule choose_bias:
 rule chosen_bias:
     input:
         choice="<results>/{sample}/bias_choice/choice.json",
-        candidates=collect(
-            "<results>/{{sample}}/fold_{{fold}}/bias_sweep/{factor}/{file}",
-            factor=FACTORS,
+        candidates=lambda wildcards: collect(
+            "<results>/{sample}/fold_{fold}/bias_sweep/{factor}/{file}",
+            sample=wildcards.sample,
+            fold=wildcards.fold,
+            factor=FACTORS[wildcards.sample],
             file=BIAS_FILES,
         ),
     output:

@@ -18,8 +18,6 @@ rule select_chrombpnet:
         "<logs>/select_chrombpnet/{sample}.fold_{fold}.log",
     benchmark:
         "<benchmarks>/select_chrombpnet/{sample}.fold_{fold}.tsv"
-    group:
-        "regions"
     conda:
         "../../envs/genomics.yaml"
     threads: 1
@@ -27,12 +25,12 @@ rule select_chrombpnet:
         mem_mb=scaled(8000),
         runtime=scaled(60),
     params:
-        input_length=MODEL["input_length"],
-        output_length=MODEL["output_length"],
-        jitter=TRAINING["jitter"],
-        negative_ratio=TRAINING["negative_ratio"],
-        outlier_quantile=TRAINING["outlier_quantile"],
-        seed=CONFIG["seed"],
+        input_length=setting("model.input_length"),
+        output_length=setting("model.output_length"),
+        jitter=setting("training.jitter"),
+        negative_ratio=setting("training.negative_ratio"),
+        outlier_quantile=setting("training.outlier_quantile"),
+        seed=setting("seed"),
     shell:
         "python -m bpflow select chrombpnet --genome {input.genome} --signal {input.signal:q}"
         " --peaks {input.peaks} --nonpeaks {input.nonpeaks} --fold {input.fold}"
@@ -63,8 +61,8 @@ rule scale_bias:
     resources:
         mem_mb=scaled(8000),
         runtime=scaled(120),
-        gpu=GPU,
-        device=CONFIG["device"],
+        gpu=gpu,
+        device=setting("device"),
     params:
         **inference_params(),
     shell:
@@ -100,12 +98,12 @@ rule train_chrombpnet:
     resources:
         mem_mb=scaled(16000),
         runtime=scaled(1440),
-        gpu=GPU,
-        device=CONFIG["device"],
+        gpu=gpu,
+        device=setting("device"),
     params:
         **training_params("chrombpnet"),
-        jitter=TRAINING["jitter"],
-        negative_ratio=TRAINING["negative_ratio"],
+        jitter=setting("training.jitter"),
+        negative_ratio=setting("training.negative_ratio"),
     shell:
         "python -m bpflow train chrombpnet --genome {input.genome} --signal {input.signal:q}"
         " --peaks {input.peaks} --nonpeaks {input.nonpeaks} --fold {input.fold} --selection {input.selection}"
@@ -120,23 +118,34 @@ rule train_chrombpnet:
         " > {log} 2>&1"
 
 
-# Files for the tools that read the official program's.
+# Files for the tools that read the official program's, of all folds at once: each is converted in a second.
 rule official_weights:
     input:
-        model_of_official_name,
+        models=fold_models(OFFICIAL_WEIGHTS.values()),
     output:
-        "<results>/{sample}/fold_{fold}/models/{official}.h5",
+        models=fold_weights(OFFICIAL_WEIGHTS),
     log:
-        "<logs>/official_weights/{sample}.fold_{fold}.{official}.log",
+        "<logs>/official_weights/{sample}.log",
     benchmark:
-        "<benchmarks>/official_weights/{sample}.fold_{fold}.{official}.tsv"
-    group:
-        "official_weights"
+        "<benchmarks>/official_weights/{sample}.tsv"
     conda:
         "../../envs/torch.yaml"
     threads: 1
     resources:
         mem_mb=scaled(2000),
         runtime=scaled(30),
+    params:
+        pairs=lambda wildcards, input, output: list(chain(*zip(input.models, output.models, strict=True))),
     shell:
-        "python -m bpflow convert {input} {output} > {log} 2>&1"
+        "python -m bpflow convert {params.pairs} > {log} 2>&1"
+
+
+use rule official_weights as official_bias with:
+    input:
+        models=fold_models(["bias"]),
+    output:
+        models=fold_weights(["bias"]),
+    log:
+        "<logs>/official_bias/{sample}.log",
+    benchmark:
+        "<benchmarks>/official_bias/{sample}.tsv"

@@ -1,11 +1,12 @@
 # Configuration, sample sheet and helpers of all stages.
 
+import gc
 import os
 import re
 import shlex
 import sys
 from importlib.util import find_spec
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 
 ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
@@ -15,32 +16,43 @@ from bpflow import __version__, settings
 from bpflow.errors import InputError
 
 try:
-    CONFIG = settings.resolve_config(config, settings.load_schema(ROOT / "workflow/schemas/config.schema.yaml"))
+    settings.require_plain_braces(ROOT)
+    SCHEMA = settings.load_schema(ROOT / "workflow/schemas/config.schema.yaml")
+    CONFIG = settings.resolve_config(config, SCHEMA)
     SAMPLES = settings.read_samples(
         CONFIG["samples"],
         settings.load_schema(ROOT / "workflow/schemas/samples.schema.yaml"),
         CONFIG,
+        config_of=settings.overriding(config, SCHEMA),
     )
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
 FOLDS = CONFIG["folds"]["run"]
-GENOME, PEAKS, NONPEAKS = CONFIG["genome"], CONFIG["peaks"], CONFIG["nonpeaks"]
-MODEL, TRAINING = CONFIG["model"], CONFIG["training"]
-CONTRIBUTIONS, MOTIFS = CONFIG["contributions"], CONFIG["motifs"]
-VARIANTS = CONFIG["variants"]
-REPORT = CONFIG["report"]
-# Factors to choose among, and the samples for which one is chosen.
-FACTORS = settings.candidate_factors(CONFIG)
-SWEPT = [name for name, sample in SAMPLES.items() if FACTORS and not sample.bias_model]
-# The device is among resources, not params: models that are trained stay as they are where a run moves to a GPU. So are
-# the verdicts that stop a run: what has passed a gate stays as it is.
-STOP = ",".join(settings.stopping_verdicts(CONFIG)) or "none"
-GPU = 0 if CONFIG["device"] == "cpu" else 1
+GENOME, REPORT = CONFIG["genome"], CONFIG["report"]
+# Files of a genome that is known by name.
+FETCHED = settings.fetched_files(CONFIG)
+# Those whose ChromBPNets are trained too.
+MODELLED = [name for name, sample in SAMPLES.items() if sample.train == "all"]
+# Bias threshold factors that a sample chooses among, and the samples that do.
+FACTORS = {name: settings.candidate_factors(sample.config) for name, sample in SAMPLES.items()}
+SWEPT = [name for name, sample in SAMPLES.items() if FACTORS[name] and sample.trains_bias]
+# Samples that share their peaks, by the name of the set.
+PEAK_SETS = {
+    peak_set: [name for name, sample in SAMPLES.items() if sample.peak_set == peak_set]
+    for peak_set in dict.fromkeys(sample.peak_set for sample in SAMPLES.values() if sample.peak_set)
+}
 
-# What contributions are to, and of which parts of a model.
+# Samples whose predictions or contributions of a fold are divided among several jobs, and then gathered.
+DIVIDED = {
+    step: [name for name, sample in SAMPLES.items() if sample.config[step]["parts"] > 1]
+    for step in ("predictions", "contributions")
+}
+# One of the clusters of each row of single cells, by the row's name.
+CELLS = {sample.cells: sample for sample in SAMPLES.values() if sample.cells}
+
+# What contributions are to.
 HEADS = ["counts", "profile"]
-VIEWS = CONTRIBUTIONS["views"]
 
 # What there is of a sample's bias model.
 BIAS_FILES = [
@@ -48,9 +60,8 @@ BIAS_FILES = [
     *("models/bias.safetensors", "models/bias.history.tsv", "models/bias.json"),
 ]
 
-# Models under the names of the official program's files, and under ours.
+# Models with a ChromBPNet under the names of the official program's files, and under ours; the bias model is "bias" in both.
 OFFICIAL_WEIGHTS = {
-    "bias": "bias",
     "bias_model_scaled": "bias_scaled",
     "chrombpnet": "chrombpnet",
     "chrombpnet_nobias": "chrombpnet_nobias",
@@ -58,15 +69,28 @@ OFFICIAL_WEIGHTS = {
 
 # The shell's own strict mode is lost once there is a prefix, so it is repeated here. Commands find the package beside
 # this workflow, whatever the working directory; nothing of it is in params, so that moving the checkout reruns nothing.
+# A scheduler sends SIGTERM to the shell too, which must then wait for a training that saves its state.
 # Without isolated environments, rules run in Snakemake's own if that has the packages, else with what is on PATH.
 prefix = [
     "set -euo pipefail",
+    "trap : TERM",
     f"export BPFLOW_ROOT={shlex.quote(str(ROOT))}",
     'export PYTHONPATH="$BPFLOW_ROOT/src"',
 ]
+if GENOME["cache"]:
+    prefix.append(f"export BPFLOW_GENOMES={shlex.quote(os.path.abspath(GENOME['cache']))}")
 if not workflow.deployment_settings.deployment_method and find_spec("torch"):
     prefix.append(f'export PATH={shlex.quote(os.path.dirname(sys.executable))}:"$PATH"')
 shell.prefix("; ".join(prefix).replace("{", "{{").replace("}", "}}") + "; ")
+
+
+def undivided(step):
+    """Samples whose step is one job in each fold."""
+    return [name for name in SAMPLES if name not in DIVIDED[step]]
+
+
+# Jobs of a plan stay to its end; looking through those of many samples for garbage is an eighth of planning.
+gc.set_threshold(100_000, 50, 100)
 
 
 def one_of(names):
@@ -83,14 +107,14 @@ pathvars:
 wildcard_constraints:
     sample=one_of(SAMPLES),
     fold=one_of(map(str, range(CONFIG["folds"]["n"]))),
-    factor=one_of(map(str, FACTORS)),
+    factor=one_of(sorted({str(factor) for factors in FACTORS.values() for factor in factors})),
+    peak_set=one_of(PEAK_SETS),
     model="bias|chrombpnet",
     page="qc|bias|model|report",
     gate="qc|bias|model",
     combine="crossfit|mean",
     view="corrected|bias",
     head="|".join(HEADS),
-    official="|".join(OFFICIAL_WEIGHTS),
     part=r"[1-9]\d*",
 
 
@@ -99,35 +123,87 @@ def scaled(amount):
     return lambda wildcards, attempt: amount * attempt
 
 
+def configured(sample, key):
+    """What the sample's configuration says of a key."""
+    part = SAMPLES[sample].config
+    for name in key.split("."):
+        part = part[name]
+    return part
+
+
+def setting(key, made_of=lambda value: value):
+    """What is made of a key's value, for params, inputs, resources and threads: a function only where samples differ."""
+    values = [made_of(configured(sample, key)) for sample in SAMPLES]
+    # Snakemake looks for wildcards between braces. A function costs it more than the rest of a param.
+    if values.count(values[0]) == len(values) and "{" not in str(values[0]):
+        return values[0]
+    return lambda wildcards: made_of(configured(wildcards.sample, key))
+
+
+def given_file(key):
+    """A file that the sample's configuration may name, as an input."""
+    return setting(key, lambda path: path or [])
+
+
+def parts_of(pattern, key, **wildcards):
+    """The parts of what is divided among jobs, as many as a key of the sample's configuration says."""
+    return lambda own: collect(pattern, part=range(1, configured(own.sample, key) + 1), **wildcards)
+
+
+def option_of(name, key):
+    """An option of a command, in front of an input that may be absent."""
+    return setting(key, lambda value: name if value else "")
+
+
+# The device is among resources, not params: models that are trained stay as they are where a run moves to a GPU. So are
+# the verdicts that stop a run: what has passed a gate stays as it is.
+def gpu(wildcards):
+    """Models ask for one GPU, unless they are to run without."""
+    return 0 if configured(wildcards.sample, "device") == "cpu" else 1
+
+
+def stopping(wildcards):
+    """Verdicts that end a run where they fail."""
+    return ",".join(settings.stopping_verdicts(SAMPLES[wildcards.sample].config)) or "none"
+
+
 def signal_of(wildcards):
     """The sample's bigWig: the sheet's, or the one made of its reads."""
     return SAMPLES[wildcards.sample].signal or f"{CONFIG['results']}/{wildcards.sample}/signal/insertions.bw"
 
 
 def bias_model_of(wildcards):
-    """The bias model of a sample and fold: the sheet's, or the one trained here."""
-    return SAMPLES[wildcards.sample].bias_model_for(wildcards.fold) or (
-        f"{CONFIG['results']}/{wildcards.sample}/fold_{wildcards.fold}/models/bias.safetensors"
+    """The bias model of a sample and fold: the sheet's, or the one trained here, for it or for another sample."""
+    sample = SAMPLES[wildcards.sample]
+    return sample.bias_model_for(wildcards.fold) or (
+        f"{CONFIG['results']}/{sample.bias_from or sample.name}/fold_{wildcards.fold}/models/bias.safetensors"
     )
+
+
+def clusters_of(row):
+    """Fragment files of the clusters of single cells."""
+    return [sample.reads[0] for sample in SAMPLES.values() if sample.cells == row]
 
 
 def candidate_files(file):
     """One file of each candidate's bias model, by factor and then by fold."""
-    return collect(
-        "<results>/{{sample}}/fold_{fold}/bias_sweep/{factor}/{file}",
-        factor=FACTORS,
+    return lambda wildcards: collect(
+        "<results>/{sample}/fold_{fold}/bias_sweep/{factor}/{file}",
+        sample=wildcards.sample,
+        factor=FACTORS[wildcards.sample],
         fold=FOLDS,
         file=file,
     )
 
 
-def model_of_official_name(wildcards):
-    name = OFFICIAL_WEIGHTS[wildcards.official]
-    return f"{CONFIG['results']}/{wildcards.sample}/fold_{wildcards.fold}/models/{name}.safetensors"
-
-
 def assay_of(wildcards):
     return SAMPLES[wildcards.sample].assay
+
+
+def peaks_given_to(wildcards):
+    """Peaks that are not called: those a sample shares with others, or the sheet's."""
+    sample = SAMPLES[wildcards.sample]
+    return f"{CONFIG['results']}/peak_sets/{sample.peak_set}.narrowPeak" if sample.peak_set else sample.peaks or []
 
 
 def replicate_reads(wildcards):
@@ -143,7 +219,7 @@ def replicate_shift(wildcards):
 def replicate_signals(wildcards):
     """One bigWig for each read file where peaks are called and replicates must agree on them."""
     sample = SAMPLES[wildcards.sample]
-    if sample.peaks or PEAKS["reproducible"] != "replicates":
+    if sample.peaks or sample.config["peaks"]["reproducible"] != "replicates":
         return []
     return [
         f"{CONFIG['results']}/{wildcards.sample}/signal/replicates/{number}.bw" for number in range(len(sample.reads))
@@ -156,27 +232,23 @@ def chromosome_option(wildcards):
 
 
 def inference_params():
-    return {"precision": CONFIG["precision"], "batch_size": TRAINING["batch_size"]}
+    return {"precision": setting("precision"), "batch_size": setting("training.batch_size")}
 
 
 def training_params(tower):
     """Parameters that both trainings share; a new version of the package trains anew."""
-    recipe = {key: TRAINING[key] for key in ("epochs", "patience", "batch_size", "learning_rate")}
-    lengths = {key: MODEL[key] for key in ("input_length", "output_length")}
+    recipe = ("training.epochs", "training.patience", "training.batch_size", "training.learning_rate")
+    size = ("model.input_length", "model.output_length", f"model.{tower}.filters", f"model.{tower}.layers")
     return {
-        **recipe,
-        **lengths,
-        **MODEL[tower],
-        "seed": CONFIG["seed"],
-        "precision": CONFIG["precision"],
-        "allow_cpu": "--allow-cpu" if MODEL["allow_cpu"] else "",
+        **{key.split(".")[-1]: setting(key) for key in (*recipe, *size, "seed", "precision")},
+        "allow_cpu": option_of("--allow-cpu", "model.allow_cpu"),
         "version": __version__,
     }
 
 
-def report_params():
+def report_params(samples):
     return {
-        "samples": list(SAMPLES),
+        "samples": samples,
         "folds": FOLDS,
         # A function, because braces in a plain param are taken for wildcards.
         "title": lambda wildcards: REPORT["title"],
@@ -197,6 +269,16 @@ def printed_report():
     return {"pdf": pdf}
 
 
+def fold_models(names):
+    """A sample's models of all folds."""
+    return collect("<results>/{{sample}}/fold_{fold}/models/{name}.safetensors", fold=FOLDS, name=names)
+
+
+def fold_weights(names):
+    """A sample's models of all folds, as files of the official program."""
+    return collect("<results>/{{sample}}/fold_{fold}/models/{name}.h5", fold=FOLDS, name=names)
+
+
 def fold_files(samples, folds, files):
     return collect("<results>/{sample}/fold_{fold}/{file}", sample=samples, fold=folds, file=files)
 
@@ -204,8 +286,13 @@ def fold_files(samples, folds, files):
 def qc_files(samples, folds):
     """What the report says before anything is trained."""
     return [
+        *(["<results>/genome/fetched/fetched.json"] if FETCHED else []),
         "<results>/genome/genome.json",
         "<results>/folds/folds.json",
+        *collect(
+            "<results>/{cells}/clusters/split.json",
+            cells=[row for row in CELLS if any(SAMPLES[name].cells == row for name in samples)],
+        ),
         *collect("<results>/{sample}/{file}", sample=samples, file=["signal/signal.json", "peaks/peaks.json"]),
         *fold_files(samples, folds, ["regions/nonpeaks.json", "regions/chrombpnet_selection.json"]),
         # Where a factor is chosen, which takes training, the selection is known after that.
@@ -218,8 +305,8 @@ def qc_files(samples, folds):
 
 
 def bias_files(samples, folds):
-    """What it says of bias models. One from the sheet was trained elsewhere."""
-    trained = [name for name in samples if not SAMPLES[name].bias_model]
+    """What it says of bias models. One from the sheet was trained elsewhere, or for another sample."""
+    trained = [name for name in samples if SAMPLES[name].trains_bias]
     return [
         *fold_files(trained, folds, ["models/bias.json", "models/bias.history.tsv"]),
         *fold_files(samples, folds, ["evaluation/bias_metrics.json", "evaluation/bias_regions.tsv.gz"]),
@@ -236,20 +323,42 @@ def model_files(samples, folds):
         "evaluation/chrombpnet_metrics.json",
         "evaluation/chrombpnet_regions.tsv.gz",
         "evaluation/footprints.json",
-        *(["evaluation/recovery.json"] if CONFIG["truth"] else []),
     ]
+    simulated = [name for name in samples if SAMPLES[name].config["truth"]]
     mean = ["mean/footprints.json"] if len(folds) > 1 else []
-    return fold_files(samples, folds, files) + collect("<results>/{sample}/{file}", sample=samples, file=mean)
+    return [
+        *fold_files(samples, folds, files),
+        *fold_files(simulated, folds, ["evaluation/recovery.json"]),
+        *collect("<results>/{sample}/{file}", sample=samples, file=mean),
+    ]
 
 
 def use_files(samples, folds):
     """What it says of what models are used for: tracks, and records of contributions, motifs, loci and given variants."""
-    files = collect("mean/contributions/{view}/contributions.json", view=VIEWS)
-    files += collect("mean/motifs/{view}/{head}/motifs.json", view=VIEWS, head=HEADS)
-    files += ["variants/variants.json"] if VARIANTS["file"] else []
-    files += ["loci/loci.json"] if REPORT["loci"] or REPORT["peaks_shown"] else []
-    together = ["<results>/comparison.json"] if len(samples) > 1 else []
-    return [*track_files(samples), *collect("<results>/{sample}/{file}", sample=samples, file=files), *together]
+    records = [
+        *of_views("<results>/{sample}/mean/contributions/{view}/contributions.json", samples),
+        *of_views("<results>/{sample}/mean/motifs/{view}/{head}/motifs.json", samples, head=HEADS),
+        *collect("<results>/{sample}/variants/variants.json", sample=with_variants(samples)),
+    ]
+    if REPORT["loci"] or REPORT["peaks_shown"]:
+        records += collect("<results>/{sample}/loci/loci.json", sample=samples)
+    if len(samples) > 1:
+        records.append("<results>/comparison.json")
+    return [*track_files(samples), *records]
+
+
+def of_views(pattern, samples, **wildcards):
+    """A file of each part of the models that is explained, the samples' configurations saying which."""
+    return [
+        path
+        for name in samples
+        for path in collect(pattern, sample=name, view=SAMPLES[name].config["contributions"]["views"], **wildcards)
+    ]
+
+
+def with_variants(samples):
+    """Samples whose variants are scored."""
+    return [name for name in samples if SAMPLES[name].config["variants"]["file"]]
 
 
 # The pages of a sample, in the order in which they are made; each says what those before it say, and more.
@@ -271,12 +380,11 @@ def gate_records(wildcards):
 
 def official_files():
     """Trained models as files of the official program. A bias model from the sheet is there already."""
+    wanted = [name for name, sample in SAMPLES.items() if sample.config["official_h5"]]
+    files = [f"models/{official}.h5" for official in OFFICIAL_WEIGHTS]
     return [
-        f"<results>/{name}/fold_{fold}/models/{official}.h5"
-        for name, sample in SAMPLES.items()
-        for fold in FOLDS
-        for official in (OFFICIAL_WEIGHTS if CONFIG["official_h5"] else ())
-        if official != "bias" or not sample.bias_model
+        *fold_files([name for name in wanted if SAMPLES[name].trains_bias], FOLDS, ["models/bias.h5"]),
+        *fold_files([name for name in wanted if name in MODELLED], FOLDS, files),
     ]
 
 
@@ -297,11 +405,15 @@ def track_files(samples):
 
 def mean_files():
     """What all folds say together: contributions and motifs; footprints of several folds; mutagenesis if asked for."""
-    files = ["footprints.h5", "footprints.json"] if len(FOLDS) > 1 else []
-    files += ["mutagenesis.h5"] if CONFIG["mutagenesis"]["regions"] else []
-    files += collect("contributions/{view}/{head}.bw", view=VIEWS, head=HEADS)
-    files += collect("motifs/{view}/{head}/{file}", view=VIEWS, head=HEADS, file=["motifs.json", "instances.bed.gz"])
-    return collect("<results>/{sample}/mean/{file}", sample=SAMPLES, file=files)
+    footprints = ["footprints.h5", "footprints.json"] if len(FOLDS) > 1 else []
+    mutated = [name for name in MODELLED if SAMPLES[name].config["mutagenesis"]["regions"]]
+    motifs = ["motifs.json", "instances.bed.gz"]
+    return [
+        *collect("<results>/{sample}/mean/{file}", sample=MODELLED, file=footprints),
+        *collect("<results>/{sample}/mean/mutagenesis.h5", sample=mutated),
+        *of_views("<results>/{sample}/mean/contributions/{view}/{head}.bw", MODELLED, head=HEADS),
+        *of_views("<results>/{sample}/mean/motifs/{view}/{head}/{file}", MODELLED, head=HEADS, file=motifs),
+    ]
 
 
 def browser_files():
@@ -311,7 +423,5 @@ def browser_files():
 
 def variant_files():
     """Scores of the given variants, if any are given."""
-    if not VARIANTS["file"]:
-        return []
-    names = ["variants.tsv.gz", "variants.vcf.gz", "variants.json", *(["figures"] if VARIANTS["top"] else [])]
-    return collect("<results>/{sample}/variants/{file}", sample=SAMPLES, file=names)
+    names = ["variants.tsv.gz", "variants.vcf.gz", "variants.json", "figures"]
+    return collect("<results>/{sample}/variants/{file}", sample=with_variants(MODELLED), file=names)

@@ -1,13 +1,49 @@
-# What models learned: contributions of each base, in parts that run side by side, and the motifs in them.
+# What models learned: contributions of each base, at once or in parts that run side by side, and the motifs in them.
 
 
-rule contribution_parts:
+rule contributions:
     input:
         gate=ancient("<results>/{sample}/fold_{fold}/gates/model.json"),
         model="<results>/{sample}/fold_{fold}/models/chrombpnet.safetensors",
         genome="<results>/genome/genome.json",
         sequence="<results>/genome/genome.seq",
         peaks="<results>/{sample}/peaks/peaks.narrowPeak",
+    output:
+        counts="<results>/{sample}/fold_{fold}/contributions/{view}/counts.h5",
+        profile="<results>/{sample}/fold_{fold}/contributions/{view}/profile.h5",
+        counts_track="<results>/{sample}/fold_{fold}/contributions/{view}/counts.bw",
+        profile_track="<results>/{sample}/fold_{fold}/contributions/{view}/profile.bw",
+        qc="<results>/{sample}/fold_{fold}/contributions/{view}/contributions.json",
+    log:
+        "<logs>/contributions/{sample}.fold_{fold}.{view}.log",
+    benchmark:
+        "<benchmarks>/contributions/{sample}.fold_{fold}.{view}.tsv"
+    wildcard_constraints:
+        sample=one_of(undivided("contributions")),
+    conda:
+        "../../envs/torch.yaml"
+    threads: 8
+    resources:
+        mem_mb=scaled(8000),
+        runtime=scaled(1440),
+        gpu=gpu,
+        device=setting("device"),
+    params:
+        regions=setting("contributions.regions"),
+        references=setting("contributions.references"),
+        view=lambda wildcards: wildcards.view,
+        part="--bigwigs",
+        split="",
+        seed=setting("seed"),
+        folder=subpath(output.counts, parent=True),
+    shell:
+        "python -m bpflow contributions --model {input.model} --view {params.view} --genome {input.genome}"
+        " --regions {input.peaks} --max-regions {params.regions} --references {params.references} {params.split}"
+        " {params.part} --seed {params.seed} --device {resources.device} --threads {threads}"
+        " --output-dir {params.folder} > {log} 2>&1"
+
+
+use rule contributions as contribution_parts with:
     output:
         counts=temp("<results>/{sample}/fold_{fold}/contributions/{view}/parts/{part}/counts.h5"),
         profile=temp("<results>/{sample}/fold_{fold}/contributions/{view}/parts/{part}/profile.h5"),
@@ -16,33 +52,17 @@ rule contribution_parts:
         "<logs>/contribution_parts/{sample}.fold_{fold}.{view}.{part}.log",
     benchmark:
         "<benchmarks>/contribution_parts/{sample}.fold_{fold}.{view}.{part}.tsv"
-    conda:
-        "../../envs/torch.yaml"
-    threads: 8
-    resources:
-        mem_mb=scaled(8000),
-        runtime=scaled(1440),
-        gpu=GPU,
-        device=CONFIG["device"],
+    wildcard_constraints:
+        sample=one_of(DIVIDED["contributions"]),
     params:
-        **{key: CONTRIBUTIONS[key] for key in ("regions", "references")},
-        view=lambda wildcards: wildcards.view,
-        part=lambda wildcards: f"{wildcards.part}/{CONTRIBUTIONS['parts']}",
-        split="",
-        seed=CONFIG["seed"],
-        folder=subpath(output.counts, parent=True),
-    shell:
-        "python -m bpflow contributions --model {input.model} --view {params.view} --genome {input.genome}"
-        " --regions {input.peaks} --max-regions {params.regions} --references {params.references} {params.split}"
-        " --part {params.part} --seed {params.seed} --device {resources.device} --threads {threads}"
-        " --output-dir {params.folder} > {log} 2>&1"
+        part=lambda wildcards: f"--part {wildcards.part}/{configured(wildcards.sample, 'contributions.parts')}",
 
 
-rule contributions:
+rule gather_contributions:
     input:
-        parts=collect(
+        parts=parts_of(
             "<results>/{{sample}}/fold_{{fold}}/contributions/{{view}}/parts/{part}/{head}.h5",
-            part=range(1, CONTRIBUTIONS["parts"] + 1),
+            "contributions.parts",
             head=HEADS,
         ),
         genome="<results>/genome/genome.json",
@@ -54,9 +74,11 @@ rule contributions:
         profile_track="<results>/{sample}/fold_{fold}/contributions/{view}/profile.bw",
         qc="<results>/{sample}/fold_{fold}/contributions/{view}/contributions.json",
     log:
-        "<logs>/contributions/{sample}.fold_{fold}.{view}.log",
+        "<logs>/gather_contributions/{sample}.fold_{fold}.{view}.log",
     benchmark:
-        "<benchmarks>/contributions/{sample}.fold_{fold}.{view}.tsv"
+        "<benchmarks>/gather_contributions/{sample}.fold_{fold}.{view}.tsv"
+    wildcard_constraints:
+        sample=one_of(DIVIDED["contributions"]),
     conda:
         "../../envs/torch.yaml"
     threads: 2
@@ -108,7 +130,7 @@ rule average_contributions:
 rule motifs:
     input:
         contributions="<results>/{sample}/mean/contributions/{view}/{head}.h5",
-        database=MOTIFS["database"] or [],
+        database=given_file("motifs.database"),
     output:
         modisco="<results>/{sample}/mean/motifs/{view}/{head}/modisco.h5",
         table="<results>/{sample}/mean/motifs/{view}/{head}/motifs.tsv",
@@ -121,14 +143,14 @@ rule motifs:
         "<benchmarks>/motifs/{sample}.{view}.{head}.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: MOTIFS["threads"]
+    threads: setting("motifs.threads")
     resources:
         mem_mb=scaled(32000),
         runtime=scaled(720),
     params:
-        window=MOTIFS["window"],
-        seqlets=MOTIFS["seqlets"],
-        database="--database" if MOTIFS["database"] else "",
+        window=setting("motifs.window"),
+        seqlets=setting("motifs.seqlets"),
+        database=option_of("--database", "motifs.database"),
         folder=subpath(output.table, parent=True),
     shell:
         "python -m bpflow motifs --contributions {input.contributions} {params.database} {input.database:q}"

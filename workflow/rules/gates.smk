@@ -23,7 +23,7 @@ rule gate:
     resources:
         mem_mb=scaled(4000),
         runtime=scaled(30),
-        stop=STOP,
+        stop=stopping,
     params:
         results=subpath(output.qc, ancestor=4),
         page=lambda wildcards: f"{CONFIG['results']}/{wildcards.sample}/fold_{wildcards.fold}/{wildcards.gate}.html",

@@ -19,22 +19,62 @@ rule predict:
         "<logs>/predict_{model}/{sample}.fold_{fold}.log",
     benchmark:
         "<benchmarks>/predict_{model}/{sample}.fold_{fold}.tsv"
+    wildcard_constraints:
+        sample=one_of(undivided("predictions")),
     conda:
         "../../envs/torch.yaml"
     threads: 8
     resources:
         mem_mb=scaled(8000),
         runtime=scaled(120),
-        gpu=GPU,
-        device=CONFIG["device"],
+        gpu=gpu,
+        device=setting("device"),
     params:
         **inference_params(),
         split="test",
+        part="",
     shell:
         "python -m bpflow predict --model {input.model:q} --genome {input.genome}"
         " --regions {input.peaks} --nonpeaks {input.nonpeaks} --fold {input.fold} --split {params.split}"
         " --batch-size {params.batch_size} --device {resources.device} --precision {params.precision} --threads {threads}"
-        " --output {output.predictions} > {log} 2>&1"
+        " {params.part} --output {output.predictions} > {log} 2>&1"
+
+
+use rule predict as predict_parts with:
+    output:
+        predictions=temp("<results>/{sample}/fold_{fold}/predictions/{model}/parts/{part}.h5"),
+    log:
+        "<logs>/predict_parts/{sample}.fold_{fold}.{model}.{part}.log",
+    benchmark:
+        "<benchmarks>/predict_parts/{sample}.fold_{fold}.{model}.{part}.tsv"
+    wildcard_constraints:
+        sample=one_of(DIVIDED["predictions"]),
+    params:
+        part=lambda wildcards: f"--part {wildcards.part}/{configured(wildcards.sample, 'predictions.parts')}",
+
+
+rule gather_predictions:
+    input:
+        parts=parts_of(
+            "<results>/{{sample}}/fold_{{fold}}/predictions/{{model}}/parts/{part}.h5",
+            "predictions.parts",
+        ),
+    output:
+        predictions="<results>/{sample}/fold_{fold}/predictions/{model}.h5",
+    log:
+        "<logs>/gather_predictions/{sample}.fold_{fold}.{model}.log",
+    benchmark:
+        "<benchmarks>/gather_predictions/{sample}.fold_{fold}.{model}.tsv"
+    wildcard_constraints:
+        sample=one_of(DIVIDED["predictions"]),
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=scaled(4000),
+        runtime=scaled(60),
+    shell:
+        "python -m bpflow gather-predictions --parts {input.parts} --output {output.predictions} > {log} 2>&1"
 
 
 rule evaluate:
@@ -57,7 +97,7 @@ rule evaluate:
         mem_mb=scaled(8000),
         runtime=scaled(60),
     params:
-        seed=CONFIG["seed"],
+        seed=setting("seed"),
     shell:
         "python -m bpflow evaluate --predictions {input.predictions} --signal {input.signal:q} --genome {input.genome}"
         " --model-kind {wildcards.model} --seed {params.seed} --output {output.metrics} --table {output.regions} > {log} 2>&1"
@@ -68,7 +108,7 @@ rule compare:
     input:
         regions=collect(
             "<results>/{sample}/fold_{fold}/evaluation/chrombpnet_regions.tsv.gz",
-            sample=SAMPLES,
+            sample=MODELLED,
             fold=FOLDS,
         ),
     output:
@@ -85,7 +125,7 @@ rule compare:
         runtime=scaled(30),
     params:
         samples=lambda wildcards: [
-            option for sample in SAMPLES for option in ("--sample", sample, *region_tables(sample))
+            option for sample in MODELLED for option in ("--sample", sample, *region_tables(sample))
         ],
     shell:
         "python -m bpflow compare {params.samples} --output {output.qc} > {log} 2>&1"
@@ -115,8 +155,8 @@ rule tracks:
     resources:
         mem_mb=scaled(8000),
         runtime=scaled(240),
-        gpu=GPU,
-        device=CONFIG["device"],
+        gpu=gpu,
+        device=setting("device"),
     params:
         **inference_params(),
         folder=subpath(output.observed, parent=True),
@@ -134,7 +174,7 @@ rule footprints:
         sequence="<results>/genome/genome.seq",
         nonpeaks="<results>/{sample}/fold_{fold}/regions/nonpeaks.narrowPeak",
         fold="<results>/folds/fold_{fold}.json",
-        motifs=CONFIG["footprints"]["motifs"] or [],
+        motifs=given_file("footprints.motifs"),
     output:
         footprints="<results>/{sample}/fold_{fold}/evaluation/footprints.h5",
         qc="<results>/{sample}/fold_{fold}/evaluation/footprints.json",
@@ -148,15 +188,15 @@ rule footprints:
     resources:
         mem_mb=scaled(8000),
         runtime=scaled(120),
-        gpu=GPU,
-        device=CONFIG["device"],
+        gpu=gpu,
+        device=setting("device"),
     params:
         **inference_params(),
         assay=assay_of,
-        motifs="--motifs" if CONFIG["footprints"]["motifs"] else "",
-        tf_motifs=CONFIG["footprints"]["tf_motifs"],
-        backgrounds=CONFIG["footprints"]["backgrounds"],
-        seed=CONFIG["seed"],
+        motifs=option_of("--motifs", "footprints.motifs"),
+        tf_motifs=setting("footprints.tf_motifs"),
+        backgrounds=setting("footprints.backgrounds"),
+        seed=setting("seed"),
     shell:
         "python -m bpflow footprints --model {input.model} --genome {input.genome} --regions {input.nonpeaks}"
         " --fold {input.fold} --assay {params.assay} {params.motifs} {input.motifs:q}"
@@ -194,7 +234,7 @@ rule mutagenesis:
         models=collect("<results>/{{sample}}/fold_{fold}/models/chrombpnet.safetensors", fold=FOLDS),
         genome="<results>/genome/genome.json",
         sequence="<results>/genome/genome.seq",
-        regions=CONFIG["mutagenesis"]["regions"] or [],
+        regions=given_file("mutagenesis.regions"),
     output:
         effects="<results>/{sample}/mean/mutagenesis.h5",
     log:
@@ -207,11 +247,11 @@ rule mutagenesis:
     resources:
         mem_mb=scaled(8000),
         runtime=scaled(240),
-        gpu=GPU,
-        device=CONFIG["device"],
+        gpu=gpu,
+        device=setting("device"),
     params:
         **inference_params(),
-        width=CONFIG["mutagenesis"]["width"],
+        width=setting("mutagenesis.width"),
     shell:
         "python -m bpflow mutagenesis --model {input.models} --genome {input.genome} --regions {input.regions:q}"
         " --width {params.width}"
@@ -242,15 +282,15 @@ rule loci:
     resources:
         mem_mb=scaled(8000),
         runtime=scaled(120),
-        gpu=GPU,
-        device=CONFIG["device"],
+        gpu=gpu,
+        device=setting("device"),
     params:
         **inference_params(),
         numbers=FOLDS,
         loci="--loci" if REPORT["loci"] else "",
         peaks=REPORT["peaks_shown"],
-        references=CONTRIBUTIONS["references"],
-        seed=CONFIG["seed"],
+        references=setting("contributions.references"),
+        seed=setting("seed"),
     shell:
         "python -m bpflow loci --models {input.models} --folds {input.folds} --fold-numbers {params.numbers}"
         " --genome {input.genome} --signal {input.signal:q} {params.loci} {input.loci:q}"
@@ -269,7 +309,7 @@ rule recovery:
         peaks="<results>/{sample}/fold_{fold}/regions/chrombpnet_peaks.narrowPeak",
         nonpeaks="<results>/{sample}/fold_{fold}/regions/chrombpnet_nonpeaks.narrowPeak",
         fold="<results>/folds/fold_{fold}.json",
-        truth=CONFIG["truth"] or [],
+        truth=given_file("truth"),
     output:
         qc="<results>/{sample}/fold_{fold}/evaluation/recovery.json",
     log:
@@ -282,11 +322,11 @@ rule recovery:
     resources:
         mem_mb=scaled(8000),
         runtime=scaled(60),
-        gpu=GPU,
-        device=CONFIG["device"],
+        gpu=gpu,
+        device=setting("device"),
     params:
         **inference_params(),
-        seed=CONFIG["seed"],
+        seed=setting("seed"),
     shell:
         "python -m bpflow recovery --model {input.model} --genome {input.genome} --peaks {input.peaks}"
         " --nonpeaks {input.nonpeaks} --fold {input.fold} --truth {input.truth:q} --signal {input.signal:q}"

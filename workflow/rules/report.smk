@@ -9,12 +9,10 @@ rule resolved_config:
         "<logs>/resolved_config/resolved_config.log",
     localrule: True
     params:
-        # Functions, because braces in plain params are taken for wildcards.
-        config=lambda wildcards: CONFIG,
-        samples=lambda wildcards: [str(sample) for sample in SAMPLES.values()],
-        version=__version__,
+        # A function, because braces in plain params are taken for wildcards.
+        content=lambda wildcards: settings.resolved(CONFIG, list(SAMPLES.values())),
     run:
-        settings.write_resolved(output.json, CONFIG, list(SAMPLES.values()))
+        settings.write_resolved(output.json, params.content)
 
 
 rule qc_report:
@@ -39,20 +37,20 @@ rule qc_report:
         mem_mb=scaled(4000),
         runtime=scaled(30),
     params:
-        **report_params(),
+        **report_params(list(SAMPLES)),
         stage="qc",
         sample_pages="--sample-pages qc.html",
         folder=subpath(output.page, parent=True),
     shell:
         "python -m bpflow report --results {params.folder} --samples {params.samples} --folds {params.folds}"
-        " --stage {params.stage} --title {params.title:q} --config {input.config} {params.sample_pages}"
+        " --stage {params.stage} --title={params.title:q} --config {input.config} {params.sample_pages}"
         " --output {output.page} {params.pdf} > {log} 2>&1"
 
 
 use rule qc_report as full_report with:
     input:
         config="<results>/config.json",
-        content=page_files("report", SAMPLES),
+        content=page_files("report", MODELLED),
     output:
         **printed_report(),
         page=report(
@@ -66,7 +64,7 @@ use rule qc_report as full_report with:
     benchmark:
         "<benchmarks>/full_report/full_report.tsv"
     params:
-        **report_params(),
+        **report_params(MODELLED),
         stage="all",
         sample_pages="--sample-pages report.html",
         folder=subpath(output.page, parent=True),
@@ -102,9 +100,9 @@ rule browser_files:
     input:
         genome="<results>/genome/genome.json",
         sequence="<results>/genome/genome.seq",
-        tracks=track_files(SAMPLES),
+        tracks=track_files(MODELLED),
         contributions=mean_files(),
-        peaks=collect("<results>/{sample}/peaks/peaks.narrowPeak", sample=SAMPLES),
+        peaks=collect("<results>/{sample}/peaks/peaks.narrowPeak", sample=MODELLED),
     output:
         **({} if REPORT["genome_name"] else {"sequence": "<results>/browser/genome.2bit"}),
         hub="<results>/browser/hub.txt",
@@ -120,13 +118,13 @@ rule browser_files:
         mem_mb=scaled(4000),
         runtime=scaled(30),
     params:
-        samples=list(SAMPLES),
+        samples=MODELLED,
         # Functions, because braces in plain params are taken for wildcards.
         title=lambda wildcards: REPORT["title"],
         genome_name=f"--genome-name {REPORT['genome_name']}" if REPORT["genome_name"] else "",
-        email=lambda wildcards: f"--email {shlex.quote(REPORT['email'])}" if REPORT["email"] else "",
+        email=lambda wildcards: f"--email={shlex.quote(REPORT['email'])}" if REPORT["email"] else "",
         folder=subpath(output.hub, parent=True),
         results=subpath(output.hub, ancestor=2),
     shell:
         "python -m bpflow hub --results {params.results} --samples {params.samples} --genome {input.genome}"
-        " {params.genome_name} {params.email} --title {params.title:q} --output-dir {params.folder} > {log} 2>&1"
+        " {params.genome_name} {params.email} --title={params.title:q} --output-dir {params.folder} > {log} 2>&1"

@@ -25,10 +25,10 @@ rule signal:
         assay=assay_of,
         format=lambda wildcards: SAMPLES[wildcards.sample].format,
         shift=lambda wildcards: SAMPLES[wildcards.sample].shifts,
-        shift_check=CONFIG["shift_check"],
-        min_mapq=CONFIG["reads"]["min_mapq"],
-        exclude_flags=",".join(CONFIG["reads"]["exclude_flags"]) or "none",
-        seed=CONFIG["seed"],
+        shift_check=setting("shift_check"),
+        min_mapq=setting("reads.min_mapq"),
+        exclude_flags=setting("reads.exclude_flags", lambda flags: ",".join(flags) or "none"),
+        seed=setting("seed"),
     shell:
         "python -m bpflow signal --reads {input.reads:q} --format {params.format} --assay {params.assay}"
         " --input-shift {params.shift} --shift-check {params.shift_check}"
@@ -56,10 +56,10 @@ use rule signal as signal_replicate with:
         assay=assay_of,
         format=lambda wildcards: SAMPLES[wildcards.sample].format,
         shift=replicate_shift,
-        shift_check=CONFIG["shift_check"],
-        min_mapq=CONFIG["reads"]["min_mapq"],
-        exclude_flags=",".join(CONFIG["reads"]["exclude_flags"]) or "none",
-        seed=CONFIG["seed"],
+        shift_check=setting("shift_check"),
+        min_mapq=setting("reads.min_mapq"),
+        exclude_flags=setting("reads.exclude_flags", lambda flags: ",".join(flags) or "none"),
+        seed=setting("seed"),
 
 
 # A bigWig that was made elsewhere is not made again, only checked.

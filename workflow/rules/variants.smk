@@ -8,7 +8,7 @@ rule variant_scores:
         genome="<results>/genome/genome.json",
         sequence="<results>/genome/genome.seq",
         peaks="<results>/{sample}/peaks/peaks.narrowPeak",
-        variants=VARIANTS["file"] or [],
+        variants=given_file("variants.file"),
     output:
         scores=temp("<results>/{sample}/variants/parts/{part}.h5"),
     log:
@@ -21,14 +21,14 @@ rule variant_scores:
     resources:
         mem_mb=scaled(8000),
         runtime=scaled(240),
-        gpu=GPU,
-        device=CONFIG["device"],
+        gpu=gpu,
+        device=setting("device"),
     params:
         **inference_params(),
         folds=FOLDS,
-        parts=VARIANTS["parts"],
-        null=VARIANTS["null_variants"],
-        seed=CONFIG["seed"],
+        parts=setting("variants.parts"),
+        null=setting("variants.null_variants"),
+        seed=setting("seed"),
     shell:
         "python -m bpflow variants --models {input.models} --folds {params.folds} --genome {input.genome}"
         " --variants {input.variants:q} --peaks {input.peaks} --null {params.null} --seed {params.seed}"
@@ -38,13 +38,13 @@ rule variant_scores:
 
 rule variants:
     input:
-        parts=collect("<results>/{{sample}}/variants/parts/{part}.h5", part=range(1, VARIANTS["parts"] + 1)),
+        parts=parts_of("<results>/{{sample}}/variants/parts/{part}.h5", "variants.parts"),
         models=collect("<results>/{{sample}}/fold_{fold}/models/chrombpnet.safetensors", fold=FOLDS),
         genome="<results>/genome/genome.json",
         sequence="<results>/genome/genome.seq",
-        variants=VARIANTS["file"] or [],
+        variants=given_file("variants.file"),
     output:
-        **({"figures": directory("<results>/{sample}/variants/figures")} if VARIANTS["top"] else {}),
+        figures=directory("<results>/{sample}/variants/figures"),
         table="<results>/{sample}/variants/variants.tsv.gz",
         # Its index lies beside it if the variants are sorted.
         vcf="<results>/{sample}/variants/variants.vcf.gz",
@@ -59,15 +59,13 @@ rule variants:
     resources:
         mem_mb=scaled(8000),
         runtime=scaled(120),
-        gpu=GPU,
-        device=CONFIG["device"],
+        gpu=gpu,
+        device=setting("device"),
     params:
         **inference_params(),
-        figures=lambda wildcards, output: (
-            f"--figures {output.figures} --top {VARIANTS['top']}" if VARIANTS["top"] else ""
-        ),
+        top=setting("variants.top"),
     shell:
         "python -m bpflow gather-variants --parts {input.parts} --variants {input.variants:q} --genome {input.genome}"
-        " --models {input.models} {params.figures}"
+        " --models {input.models} --figures {output.figures} --top {params.top}"
         " --batch-size {params.batch_size} --device {resources.device} --precision {params.precision} --threads {threads}"
         " --output {output.table} --vcf {output.vcf} --qc {output.qc} > {log} 2>&1"

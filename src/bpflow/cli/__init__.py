@@ -21,10 +21,13 @@ from bpflow.errors import BpflowError
 __all__ = ["COMMANDS", "main"]
 
 COMMANDS = {
+    "fetch-genome": "a genome by its name: FASTA, blacklist and published folds, checked and kept",
     "genome": "encode a FASTA once, for all other commands",
+    "split": "fragments of single cells to a file for each cluster",
     "signal": "reads to a base-resolution bigWig of cut sites",
     "check-signal": "check a bigWig that was made elsewhere",
     "peaks": "call peaks with MACS3, or check given ones",
+    "consensus": "one set of peaks for several samples",
     "folds": "split the chromosomes into balanced folds",
     "nonpeaks": "GC-matched background regions within a fold's splits",
     "select": "choose the regions that a model trains on",
@@ -32,6 +35,7 @@ COMMANDS = {
     "choose-bias": "choose the bias threshold factor among candidates",
     "scale-bias": "scale a bias model's counts to a sample's background",
     "predict": "predict profiles and counts of regions or sequences",
+    "gather-predictions": "join predictions that were computed in parts",
     "evaluate": "compare predictions with the observed signal",
     "compare": "samples beside each other at the peaks they share",
     "tracks": "predicted and bias-corrected bigWigs over peaks",
@@ -50,6 +54,7 @@ COMMANDS = {
     "gate": "stop a sample's run where a verdict that must not fail has failed",
     "report": "one HTML page over a whole run",
     "hub": "a UCSC track hub and an IGV session over a run's tracks",
+    "doctor": "check machine and configuration before a long run",
     "status": "what is done, running, failed or waiting, while a run goes on or after it stopped",
 }
 

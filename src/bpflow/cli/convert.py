@@ -27,6 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``bpflow convert``."""
     parser.add_argument("input", metavar="IN", help=".safetensors, official .h5, or MultiMolecule folder")
     parser.add_argument("output", metavar="OUT", help="model to write; its suffix, .safetensors or .h5, decides how")
+    parser.add_argument("more", metavar="IN OUT", nargs="*", help="more pairs of them")
     parser.add_argument(
         "--like", metavar="H5", help="with OUT.h5: an official file of the same kind and sizes, whose layout to follow"
     )
@@ -38,7 +39,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Convert."""
+    """Convert one model after another."""
+    if len(args.more) % 2:
+        raise InputError(f"{args.more[-1]} without a model to write", expected="pairs of IN and OUT")
+    for source, target in [(args.input, args.output), *zip(args.more[::2], args.more[1::2], strict=True)]:
+        _convert(argparse.Namespace(**{**vars(args), "input": source, "output": target}))
+
+
+def _convert(args: argparse.Namespace) -> None:
     from bpflow.checkpoints import KERAS_SUFFIXES, load_model, save_model
     from bpflow.formats.keras import write_keras
     from bpflow.models import BPNet, ChromBPNet

@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import IO
 
-__all__ = ["is_launched", "launch", "local_processes", "local_rank"]
+__all__ = ["is_launched", "launch", "local_processes", "local_rank", "scheduled_gpus"]
 
 POLL_SECONDS = 0.2
 # How long processes may take to end once one of them has failed: they may wait for its numbers.
@@ -35,6 +35,11 @@ def local_rank() -> int:
 def local_processes() -> int:
     """How many processes share this machine."""
     return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+
+
+def scheduled_gpus() -> int:
+    """GPUs that SLURM gave this job, however they were asked for; 0 outside of its jobs."""
+    return int(os.environ.get("SLURM_GPUS_ON_NODE") or 0)
 
 
 def launch(number: int, arguments: Sequence[str]) -> int:

@@ -48,6 +48,11 @@ class RegionInputs(NamedTuple):
     centers: np.ndarray
     places: np.ndarray
 
+    def rows(self, chosen: slice) -> RegionInputs:
+        """Some of the regions."""
+        arrays = (self.is_peak[chosen], self.centers[chosen], self.places[chosen])
+        return RegionInputs(self.genome, self.frame[chosen].reset_index(drop=True), *arrays)
+
     @property
     def coordinates(self) -> dict[str, np.ndarray]:
         """Datasets of the group ``coords`` of files about them."""

@@ -20,6 +20,7 @@ from bpflow.errors import InputError
 
 if TYPE_CHECKING:
     from bpflow.ensemble import Ensemble
+    from bpflow.parts import Part
 
 SUMMARY = (
     "Predict profiles and counts of genome regions or of given sequences, batch by batch, into an HDF5 file. "
@@ -36,6 +37,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_inputs(parser)
     parser.add_argument("--nonpeaks", metavar="BED", help="with --regions: more regions, marked as non-peaks")
     add_split(parser)
+    parser.add_argument(
+        "--part", default="1/1", metavar="K/N", help="with --regions: only the K-th of N parts, in whole batches"
+    )
     parser.add_argument("--output", required=True, metavar="H5", help="predictions to write")
     parser.add_argument(
         "--bigwig",
@@ -65,19 +69,28 @@ def run(args: argparse.Namespace) -> None:
     check_inputs(args, only_with_regions=("nonpeaks", "fold", "bigwig", "signal"))
     if args.signal and not args.table:
         raise InputError("--signal without --table", expected="a table for the observed counts to go into")
+    from bpflow.parts import Part
+
+    part = Part.parse(args.part)
+    if part.total > 1 and (args.sequences or args.bigwig or args.table):
+        raise InputError(
+            f"--part {part} with --sequences, --bigwig or --table",
+            expected="it with --regions and --output alone",
+            mend="Join the parts by 'bpflow gather-predictions'",
+        )
     from bpflow.ensemble import load_ensemble
 
     ensemble = load_ensemble(args.model)
     computing = resolve_computing(args)
     attributes = {**ensemble.attributes, "precision": computing.precision_name}
     if args.regions:
-        _predict_regions(args, ensemble, computing, attributes)
+        _predict_regions(args, ensemble, computing, attributes, part)
     else:
         _predict_sequences(args, ensemble, computing, attributes)
 
 
 def _predict_regions(
-    args: argparse.Namespace, ensemble: Ensemble, computing: Computing, attributes: dict[str, Any]
+    args: argparse.Namespace, ensemble: Ensemble, computing: Computing, attributes: dict[str, Any], part: Part
 ) -> None:
     from bpflow.genome import Genome
     from bpflow.predicted_tracks import write_predicted_track
@@ -97,6 +110,9 @@ def _predict_regions(
         nonpeaks=args.nonpeaks,
         chromosomes=split_chromosomes(args, genome),
     )
+    if part.total > 1:
+        regions = regions.rows(part.rows(len(regions.frame), block=args.batch_size))
+        attributes |= {"part": str(part), "part_batch": args.batch_size}
     observed = None
     if args.signal:
         observed = SignalTrack.open(args.signal, genome).sums(regions.places - length // 2, length)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bpflow.cli.launch import is_launched, launch, local_processes, local_rank
+from bpflow.cli.launch import is_launched, launch, local_processes, local_rank, scheduled_gpus
 from bpflow.cli.model_options import Computing, add_computing, make_deterministic, resolve_computing
 from bpflow.cli.options import (
     HelpFormatter,
@@ -116,7 +116,7 @@ def _add_shared(parser: argparse.ArgumentParser, *, filters: int, layers: int) -
         type=non_negative_int,
         default=1,
         help="GPUs that train together, or processes that share the CPU; each has its part of every batch. "
-        "0 and 1 are one process",
+        "0 is as many GPUs as SLURM gave the job, or one process",
     )
     parser.add_argument(
         "--checkpoint", metavar="FILE", help="where the state is kept until the end; beside the model unless given"
@@ -141,8 +141,9 @@ def _add_shared(parser: argparse.ArgumentParser, *, filters: int, layers: int) -
 
 def run(args: argparse.Namespace) -> None:
     """Train."""
-    if args.devices > 1 and not is_launched():
-        raise SystemExit(launch(args.devices, args.arguments))
+    devices = args.devices or (0 if args.device == "cpu" else scheduled_gpus())
+    if devices > 1 and not is_launched():
+        raise SystemExit(launch(devices, args.arguments))
     import torch
 
     from bpflow.datasets import TrainingSet, Windows, validation_set

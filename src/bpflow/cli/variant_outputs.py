@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bpflow.cli.options import positive_int
+from bpflow.cli.options import non_negative_int
 from bpflow.errors import InputError
 from bpflow.files import require_writable
 
@@ -47,9 +47,9 @@ def add_outputs(parser: argparse.ArgumentParser, *, required: bool) -> None:
     parser.add_argument("--figures", metavar="DIR", help="folder for figures of the leading variants (SVG)")
     parser.add_argument(
         "--top",
-        type=positive_int,
+        type=non_negative_int,
         default=10,
-        help="how many variants --figures shows: smallest q, then largest effect",
+        help="how many variants --figures shows: smallest q, then largest effect; 0 leaves the folder empty",
     )
 
 
@@ -103,7 +103,7 @@ def write_outputs(
             index=survey.is_sorted,
         )
     if args.figures:
-        _draw(Path(args.figures), top.leading, genome, scorer(), tested=parts.identity.n_null > 0)
+        _draw(Path(args.figures), top.leading, genome, scorer, tested=parts.identity.n_null > 0)
     record = variant_record(source, survey, parts.identity, significant=significant, left_out_of_vcf=left_out)
     if args.qc:
         write_json(args.qc, record)
@@ -112,7 +112,9 @@ def write_outputs(
     log.info("scored %d of %d alleles", survey.scored, record["alleles"])
 
 
-def _draw(folder: Path, leading: list[Leading], genome: Genome, scorer: VariantScorer, *, tested: bool) -> None:
+def _draw(
+    folder: Path, leading: list[Leading], genome: Genome, load: Callable[[], VariantScorer], *, tested: bool
+) -> None:
     import numpy as np
 
     from bpflow.prediction import expected_counts
@@ -124,6 +126,9 @@ def _draw(folder: Path, leading: list[Leading], genome: Genome, scorer: VariantS
     for stale in folder.glob("*.svg"):
         if FIGURE.fullmatch(stale.name):
             stale.unlink()
+    if not leading:
+        return
+    scorer = load()
     for rank, variant in enumerate(leading, start=1):
         windows = allele_windows([variant.allele], genome, scorer.input_length)
         predicted = scorer.predict(windows.codes)

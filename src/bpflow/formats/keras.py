@@ -7,10 +7,8 @@ layer): nothing here ever runs or decodes it.
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -20,7 +18,7 @@ import torch
 from torch import Tensor
 
 from bpflow.errors import InputError
-from bpflow.files import DAMAGED, existing
+from bpflow.files import parse_json
 from bpflow.formats.keras_names import (
     PARTS,
     TOWERS,
@@ -29,18 +27,24 @@ from bpflow.formats.keras_names import (
     combined_configuration,
     tower_configuration,
 )
+from bpflow.hdf5_files import StoredFile, opened_hdf5
 from bpflow.models import BPNet, BPNetConfig, ChromBPNet
 from bpflow.new_hdf5 import new_hdf5
 
-__all__ = ["KINDS", "KerasModel", "Layout", "is_hdf5", "official_layout", "read_keras", "write_keras"]
+__all__ = ["KINDS", "KerasModel", "Layout", "official_layout", "read_keras", "write_keras"]
 
 KINDS = ("bias", "nobias", "chrombpnet")
 WEIGHTS = "model_weights"
 KERAS_VERSION = "2.8.0"
-SIGNATURE = b"\x89HDF\r\n\x1a\n"
 DATASETS = {"weight": "kernel:0", "bias": "bias:0"}
+# Bytes of all weights together; a ChromBPNet of 512 filters has 26 million.
+LARGEST = 1 << 30
+# What our model takes for granted of every convolution.
+CONVOLUTION = {"padding": "valid", "strides": [1], "data_format": "channels_last", "groups": 1, "use_bias": True}
 
 Path = str | os.PathLike[str]
+# What lies in a group, by name: datasets, and groups as trees.
+Tree = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -76,12 +80,6 @@ class KerasModel(NamedTuple):
     layout: Layout
 
 
-def is_hdf5(path: Path) -> bool:
-    """Tell HDF5 files by their first bytes."""
-    with open(path, "rb") as handle:
-        return handle.read(len(SIGNATURE)) == SIGNATURE
-
-
 def read_keras(path: Path) -> KerasModel:
     """Read a bias, nobias or combined model that the official program wrote.
 
@@ -93,22 +91,23 @@ def read_keras(path: Path) -> KerasModel:
     InputError
         No HDF5 file, a damaged one, one of another kind, a layer that is missing or of a shape that does not fit.
     """
-    with _opened(path) as handle:
-        if not isinstance(handle.get(WEIGHTS), h5py.Group):
+    with opened_hdf5(path, "a model saved by Keras (.h5)") as stored:
+        if WEIGHTS not in stored:
             raise InputError(
                 f"an HDF5 file without the group {WEIGHTS}", where=str(path), expected="a model saved by Keras"
             )
-        top = handle[WEIGHTS]
+        top = stored.tree(WEIGHTS)
         found = _find_towers(top, path)
-        if "model_config" not in handle.attrs:
+        attributes = stored.attributes()
+        if "model_config" not in attributes:
             raise InputError(
                 "no model_config, so that the window lengths are unknown",
                 where=str(path),
                 expected="a whole model as Keras saves it, not its weights alone",
             )
-        text = _text(handle.attrs["model_config"])
+        text = _text(attributes["model_config"])
         towers = {
-            part: _Tower(top, kind, group, path).read(_configured_layers(text, group, path))
+            part: _Tower(stored, top, kind, group, path).read(_configured_layers(text, group, path))
             for part, (kind, group) in found.items()
         }
         places = {
@@ -116,7 +115,7 @@ def read_keras(path: Path) -> KerasModel:
             for part, tower in towers.items()
             for name, place in tower.places.items()
         }
-        layers = _layers(top, places)
+        layers = _layers(stored.attributes(WEIGHTS), places)
     if "" in towers:
         return KerasModel(towers[""].model.eval(), Layout(found[""][0], layers, places, text))
     model = ChromBPNet(towers["accessibility"].model, towers["bias"].model)
@@ -201,12 +200,13 @@ class _Tower:
 
     model: BPNet
 
-    def __init__(self, top: h5py.Group, kind: str, group: str, path: Path) -> None:
+    def __init__(self, stored: StoredFile, top: Tree, kind: str, group: str, path: Path) -> None:
         self.names, self.group, self.path = TOWERS[kind], group, str(path)
         self.where = f"{path}, {WEIGHTS}/{group}" if group else f"{path}, {WEIGHTS}"
         inside = top[group] if group else top
         numbers = [match[2] for name in inside if (match := TRUNK.fullmatch(name))]
-        self.layers = max((int(number) for number in numbers if number != "1st_"), default=1)
+        # A number without all that go before it stands for a layer that is missing.
+        self.layers = max(len([number for number in numbers if number != "1st_"]), 1)
         modules: dict[str, tuple[str, ...]] = {"tower.stem": (self.names.stem,)}
         modules |= {f"tower.dilated.{i}": (self.names.dilated(i + 1),) for i in range(self.layers)}
         modules["profile"] = _spellings(self.names, "prof_out_precrop")
@@ -216,7 +216,10 @@ class _Tower:
             place = self._locate(inside, spellings)
             for name, dataset in DATASETS.items():
                 self.places[f"{module}.{name}"] = "/".join(part for part in (group, place, dataset) if part)
-        self.arrays = {name: self._array(top[place], place) for name, place in self.places.items()}
+        datasets = {name: self._dataset(top, place) for name, place in self.places.items()}
+        if sum(dataset.nbytes for dataset in datasets.values()) > LARGEST:
+            raise InputError(f"weights of more than {LARGEST} bytes", where=self.where, expected="an official model")
+        self.arrays = {name: stored.read(dataset).astype(np.float32) for name, dataset in datasets.items()}
 
     def read(self, configured: Sequence[Mapping[str, Any]]) -> _Tower:
         """Make the model; `configured` are the tower's layers in Keras's configuration."""
@@ -226,14 +229,15 @@ class _Tower:
             expected, found = tuple(reversed(parameter.shape)), self.arrays[name].shape
             if found != expected:
                 raise self._wrong_shape(name, f"{expected}, which fits the other layers")
+        self._check_layers(configured)
         self.model.load_state_dict({name: _from_keras(array) for name, array in self.arrays.items()})
         return self
 
-    def _locate(self, inside: h5py.Group, spellings: Sequence[str]) -> str:
+    def _locate(self, inside: Tree, spellings: Sequence[str]) -> str:
         """Where a layer's datasets are: below its name twice in a model, once in a model within a model."""
         for name in spellings:
             for place in (f"{name}/{name}", name):
-                if all(f"{place}/{dataset}" in inside for dataset in DATASETS.values()):
+                if all(_at(inside, f"{place}/{dataset}") is not None for dataset in DATASETS.values()):
                     return place
         raise InputError(
             f"no layer {spellings[0]} with a kernel and a bias",
@@ -242,10 +246,11 @@ class _Tower:
             mend="Copy or download the file again",
         )
 
-    def _array(self, dataset: h5py.Dataset, place: str) -> np.ndarray:
+    def _dataset(self, top: Tree, place: str) -> h5py.Dataset:
+        dataset = _at(top, place)
         if not isinstance(dataset, h5py.Dataset) or dataset.dtype.kind != "f":
             raise InputError(f"{place} holds no floating-point numbers", where=self.where, expected="weights")
-        return np.asarray(dataset, dtype=np.float32)
+        return dataset
 
     def _wrong_shape(self, name: str, expected: str) -> InputError:
         return InputError(
@@ -273,44 +278,66 @@ class _Tower:
         )
 
     def _lengths(self, configured: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
-        """Input length, and bases that are cropped from the profile; sees that dilations are the official ones."""
+        """Input length, and bases that are cropped from the profile."""
         try:
-            layers = {layer["config"]["name"]: layer for layer in configured}
-            (input_length,) = (
-                layer["config"]["batch_input_shape"][1] for layer in configured if layer["class_name"] == "InputLayer"
+            names = {layer["config"]["name"] for layer in configured}
+            (shape,) = (
+                layer["config"]["batch_input_shape"] for layer in configured if layer["class_name"] == "InputLayer"
             )
-            rates = [layers[self.names.dilated(i)]["config"]["dilation_rate"] for i in range(1, self.layers + 1)]
-            profile = next(name for name in _spellings(self.names, "prof_out_precrop") if name in layers)
-            cropped = sum(
-                sum(layer["config"]["cropping"])
+            _, input_length, channels = shape
+            profile = next(name for name in _spellings(self.names, "prof_out_precrop") if name in names)
+            crops = [
+                layer["config"]["cropping"]
                 for layer in configured
                 if layer["class_name"] == "Cropping1D" and layer["inbound_nodes"][0][0][0] == profile
-            )
-        except (KeyError, IndexError, StopIteration, TypeError, ValueError) as error:
+            ]
+            cropped = sum(left + right for left, right in crops)
+        except (LookupError, StopIteration, TypeError, ValueError, AttributeError) as error:
             raise _foreign_configuration(self.path, error) from None
-        if not isinstance(input_length, int):
-            raise InputError(f"an input of length {input_length}", where=self.path, expected="a fixed length")
-        for layer, rate in enumerate(rates, start=1):
-            if rate != [2**layer]:
-                raise InputError(
-                    f"dilation {rate} in {self.names.dilated(layer)}", where=self.path, expected=f"[{2**layer}]"
-                )
+        if type(input_length) is not int or channels != 4:
+            raise InputError(f"an input of shape {shape}", where=self.path, expected="a fixed length of four channels")
+        if any(left != right for left, right in crops):
+            raise InputError(f"the profile is cropped by {crops}", where=self.path, expected="the same on both sides")
         return input_length, cropped
 
+    def _check_layers(self, configured: Sequence[Mapping[str, Any]]) -> None:
+        """Stop where Keras's configuration has a layer do something else than our model does."""
+        given = {layer["config"]["name"]: layer["config"] for layer in configured}
+        for name, options in self._expected_layers().items():
+            if name not in given:
+                raise InputError(f"no layer {name} in model_config", where=self.path, expected="all layers")
+            for key, expected in options.items():
+                found = given[name].get(key, expected if key in CONVOLUTION else None)
+                if found != expected:
+                    raise InputError(f"{key} {found!r} in {name}", where=self.path, expected=f"{expected!r}")
 
-@contextmanager
-def _opened(path: Path) -> Iterator[h5py.File]:
-    existing(path, "a Keras model (.h5)")
-    try:
-        with h5py.File(path, "r") as handle:
-            yield handle
-    except (OSError, RuntimeError) as error:
-        raise InputError(
-            f"not an HDF5 file, or a damaged one ({error})",
-            where=str(path),
-            expected="a model saved by Keras (.h5)",
-            mend=DAMAGED,
-        ) from None
+    def _expected_layers(self) -> dict[str, dict[str, Any]]:
+        """What Keras's configuration is to say of each layer."""
+        keras_names = {name: place.split("/")[-2] for name, place in self.places.items() if name.endswith("weight")}
+        layers: dict[str, dict[str, Any]] = {
+            keras_names.pop("counts.weight"): {"units": 1, "activation": "linear", "use_bias": True},
+        }
+        for layer in range(1, self.layers + 1):
+            margin = (self.model.config.dilated_kernel - 1) // 2 * 2**layer
+            layers[self.names.cropped(layer)] = {"cropping": [margin, margin]}
+        dilations = {f"tower.dilated.{layer - 1}.weight": 2**layer for layer in range(1, self.layers + 1)}
+        for name, keras_name in keras_names.items():
+            layers[keras_name] = {
+                **CONVOLUTION,
+                "kernel_size": [self.arrays[name].shape[0]],
+                "filters": self.arrays[name].shape[2],
+                "dilation_rate": [dilations.get(name, 1)],
+                "activation": "linear" if name == "profile.weight" else "relu",
+            }
+        return layers
+
+
+def _at(tree: Tree, place: str) -> Any:
+    """What lies at a place of a tree, or None."""
+    item: Any = tree
+    for part in place.split("/"):
+        item = item.get(part) if isinstance(item, Mapping) else None
+    return item
 
 
 def _text(value: Any) -> str:
@@ -318,12 +345,12 @@ def _text(value: Any) -> str:
 
 
 def _prefixes(group: Any) -> set[str]:
-    if not isinstance(group, h5py.Group):
+    if not isinstance(group, Mapping):
         return set()
     return {match[1] for name in group if (match := TRUNK.fullmatch(name))}
 
 
-def _find_towers(top: h5py.Group, path: Path) -> dict[str, tuple[str, str]]:
+def _find_towers(top: Tree, path: Path) -> dict[str, tuple[str, str]]:
     """Kind and group of each tower, by its name in our model; the name is empty for a model of one tower."""
     kinds = {names.prefix: kind for kind, names in TOWERS.items()}
     own = _prefixes(top)
@@ -345,11 +372,11 @@ def _find_towers(top: h5py.Group, path: Path) -> dict[str, tuple[str, str]]:
 def _configured_layers(text: str, group: str, path: Path) -> Sequence[Mapping[str, Any]]:
     """The layers of a tower in Keras's configuration."""
     try:
-        layers = json.loads(text)["config"]["layers"]
+        layers = parse_json(text)["config"]["layers"]
         if not group:
             return layers
         return next(layer["config"]["layers"] for layer in layers if layer["config"]["name"] == group)
-    except (ValueError, TypeError, KeyError, StopIteration) as error:
+    except (ValueError, TypeError, LookupError, StopIteration) as error:
         raise _foreign_configuration(path, error) from None
 
 
@@ -367,13 +394,13 @@ def _spellings(names: TowerNames, head: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(f"{prefix}{head}" for prefix in prefixes))
 
 
-def _layers(top: h5py.Group, places: Mapping[str, str]) -> dict[str, list[str]]:
+def _layers(attributes: Mapping[str, Any], places: Mapping[str, str]) -> dict[str, list[str]]:
     """Layers in Keras's order, with the names of their weights."""
     weights: dict[str, list[str]] = {}
     for place in places.values():
         layer, name = place.split("/", 1)
         weights.setdefault(layer, []).append(name)
-    order = [_text(name) for name in top.attrs.get("layer_names", [])]
+    order = [_text(name) for name in np.ravel(attributes.get("layer_names", []))]
     return {name: weights.get(name, []) for name in dict.fromkeys([*order, *weights])}
 
 

@@ -39,6 +39,6 @@ def build(config: dict[str, Any], generator: torch.Generator | None = None) -> P
         Source of the first weights.
     """
     kind = config.get("kind")
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise InputError(f"model kind {kind!r}", expected=f"one of {', '.join(KINDS)}")
     return KINDS[kind](config, generator)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import PositiveInt
+from pydantic import Field
 from torch import Tensor, nn
 
 from bpflow.errors import InputError
@@ -16,6 +16,11 @@ from bpflow.models.outputs import Output
 from bpflow.models.tower import Tower, tower_lengths
 
 __all__ = ["BPNet", "BPNetConfig", "glorot_uniform_"]
+
+# What a model file may ask for, so that one that is damaged asks for no more than a machine has.
+Length = Annotated[int, Field(gt=0, le=1 << 24)]
+Width = Annotated[int, Field(gt=0, le=1 << 12)]
+Layers = Annotated[int, Field(gt=0, le=20)]
 
 
 class BPNetConfig(Configuration):
@@ -34,16 +39,16 @@ class BPNetConfig(Configuration):
     """
 
     kind: Literal["bpnet"] = "bpnet"
-    input_length: PositiveInt = 2114
-    output_length: PositiveInt = 1000
-    filters: PositiveInt = 512
-    layers: PositiveInt = 8
-    first_kernel: PositiveInt = 21
-    dilated_kernel: PositiveInt = 3
-    profile_kernel: PositiveInt = 75
+    input_length: Length = 2114
+    output_length: Length = 1000
+    filters: Width = 512
+    layers: Layers = 8
+    first_kernel: Width = 21
+    dilated_kernel: Width = 3
+    profile_kernel: Width = 75
     n_channel: bool = False
 
-    def __init__(self, **values: Any) -> None:
+    def __init__(self, /, **values: Any) -> None:
         super().__init__(**values)
         self._check()
 

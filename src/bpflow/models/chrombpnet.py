@@ -22,7 +22,7 @@ class ChromBPNetConfig(Configuration):
     accessibility: BPNetConfig
     bias: BPNetConfig
 
-    def __init__(self, **values: Any) -> None:
+    def __init__(self, /, **values: Any) -> None:
         super().__init__(**values)
         for key in ("input_length", "output_length", "n_channel"):
             of_accessibility, of_bias = getattr(self.accessibility, key), getattr(self.bias, key)

@@ -16,6 +16,7 @@ from bpflow.files import read_json
 from bpflow.report.job_times import read_benchmarks
 from bpflow.report.reading import Reader
 from bpflow.report.run import FoldResult, ModelResult, Record, Run, Sample, Stage
+from bpflow.report.sheet import explained_views, sheet_row
 
 __all__ = ["collect"]
 
@@ -28,9 +29,6 @@ HISTORY_COLUMNS = (
     "valid_profile_loss",
     "valid_counts_loss",
 )
-# What of a model its contributions and motifs are of.
-VIEWS = ("corrected", "bias")
-
 REGION_COLUMNS = ("peak", "observed_log_counts", "predicted_log_counts", "norm_jsd")
 
 
@@ -86,7 +84,7 @@ def collect(
                 expected=f"one of {', '.join(map(str, known))}",
                 mend="Correct --folds",
             )
-    found = tuple(_sample(reader, name, folds, stage, _explained(settings)) for name in samples)
+    found = tuple(_sample(reader, name, folds, stage, settings) for name in samples)
     together = stage == "all" and len(samples) > 1
     return Run(
         stage=stage,
@@ -94,17 +92,14 @@ def collect(
         folds={**split, "folds": [entry for entry in split["folds"] if entry.get("fold") in folds]},
         samples=found,
         checks=tuple(reader.checks),
-        messages=tuple(reader.messages),
+        # The clusters of one row of cells share a record.
+        messages=tuple(dict.fromkeys(reader.messages)),
         benchmarks=tuple(read_benchmarks(results, samples, folds)),
         config=settings,
+        fetched=reader.given("genome/fetched/fetched.json", "fetched_genome"),
         comparison=reader.optional("comparison.json", "comparison") if together else None,
         left_out=tuple(reader.left_out),
     )
-
-
-def _explained(settings: Any) -> Sequence[str]:
-    """The parts of a model that the run explains, as its configuration has them."""
-    return ((settings or {}).get("contributions") or {}).get("views", VIEWS)
 
 
 def _once(values: Sequence[Any], option: str) -> None:
@@ -113,12 +108,13 @@ def _once(values: Sequence[Any], option: str) -> None:
         raise InputError(f"{', '.join(twice)} given twice", where=option, mend="Give each one once")
 
 
-def _sample(reader: Reader, name: str, folds: Sequence[int], stage: Stage, views: Sequence[str]) -> Sample:
+def _sample(reader: Reader, name: str, folds: Sequence[int], stage: Stage, settings: Any) -> Sample:
     signal = reader.record(f"{name}/signal/signal.json", "signal", sample=name)
     peaks = reader.record(f"{name}/peaks/peaks.json", "peaks", sample=name)
     choice = None if stage == "qc" else reader.given(f"{name}/bias_choice/choice.json", "bias_choice", sample=name)
     results = tuple(_fold(reader, name, fold, stage) for fold in folds)
-    read = Sample(name=name, signal=signal, peaks=peaks, folds=results, bias_choice=choice)
+    cells = _cells(reader, name, settings)
+    read = Sample(name=name, signal=signal, peaks=peaks, folds=results, cells=cells, bias_choice=choice)
     if stage != "all":
         return read
     several = len(folds) > 1
@@ -127,9 +123,19 @@ def _sample(reader: Reader, name: str, folds: Sequence[int], stage: Stage, views
         footprints=reader.optional(f"{name}/mean/footprints.json", "footprints", sample=name) if several else None,
         tracks=dict(_tracks(reader, name)),
         loci=reader.optional(f"{name}/loci/loci.json", "loci", sample=name),
-        motifs=tuple(_motifs(reader, name, views)),
+        motifs=tuple(_motifs(reader, name, explained_views(settings, name))),
         variants=reader.given(f"{name}/variants/variants.json", "variants", sample=name),
     )
+
+
+def _cells(reader: Reader, name: str, settings: Any) -> Record | None:
+    """What the sample's cluster is among all cells, if it is one."""
+    row = sheet_row(settings, name).get("cells")
+    record = reader.given(f"{row}/clusters/split.json", "split") if row else None
+    if record is None:
+        return None
+    cluster: Record = next((entry for entry in record["clusters"] if f"{row}.{entry['name']}" == name), {})
+    return {**cluster, "all_fragments": record["fragments"]}
 
 
 def _tracks(reader: Reader, sample: str) -> Iterator[tuple[str, tuple[str, ...]]]:

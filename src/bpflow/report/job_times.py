@@ -20,12 +20,14 @@ PAGE_RULES = ("qc_report", "full_report", "sample_page")
 def read_benchmarks(results: Path, samples: Sequence[str], folds: Sequence[int]) -> Iterator[Benchmark]:
     """Jobs of these samples and folds, and those of the whole run; a page never times a page."""
     root = results / "benchmarks"
-    others = [path.parent.name for path in results.glob("*/signal") if path.parent.name not in samples]
+    known = {*samples, *(path.parent.name for path in results.glob("*/signal"))}
     for path in sorted(root.rglob("*.tsv")) if root.is_dir() else ():
         rule = "/".join(path.relative_to(root).parts[:-1]) or path.stem
         job = "" if path.stem == rule else path.stem
         fold = re.search(r"\.fold_(\d+)$", job)
-        foreign = any(job == other or job.startswith(f"{other}.") for other in others) and job not in samples
+        # Names of samples may hold dots, and one begin with another.
+        owner = max((name for name in known if f"{job}.".startswith(f"{name}.")), key=len, default=None)
+        foreign = owner is not None and owner not in samples
         if rule in PAGE_RULES or foreign or (fold and int(fold[1]) not in folds):
             continue
         try:

@@ -95,7 +95,14 @@ def _digests(run: Run) -> list[Block]:
         for sample in run.samples
         for file in sample.signal["files"] or ([sample.signal] if sample.signal.get("given") else [])
     ]
-    return [table("SHA-256 of the inputs", {"of": "t", "file": "t", "digest": "t"}, rows)]
+    inputs = table("SHA-256 of the inputs", {"of": "t", "file": "t", "digest": "t"}, rows)
+    if run.fetched is None:
+        return [inputs]
+    fetched = [
+        (plain(file.get("part")), file["address"], file["sha256"], file["checked"]) for file in run.fetched["files"]
+    ]
+    title = f"The genome {run.fetched['name']}, as it was fetched"
+    return [inputs, table(title, {"of": "t", "address": "t", "SHA-256": "t", "checked by": "t"}, fetched)]
 
 
 def _benchmarks(benchmarks: tuple[Benchmark, ...]) -> list[Block]:

@@ -21,7 +21,9 @@ __all__ = ["Reader"]
 # any other key that is missing shows as a dash.
 REQUIRED = {
     "genome": ("source", "sha256", "chromosomes[].length"),
+    "fetched_genome": ("name", "files[].address", "files[].sha256", "files[].checked"),
     "folds": ("folds[].fold",),
+    "split": ("fragments", "clusters[].name"),
     "signal": ("assay", "files", "insertions", "positions", "chromosomes", "pwm.frequencies", "pwm.background"),
     "peaks": ("source", "kept", "removed"),
     "nonpeaks": ("wanted", "matched", "unmatched", "gc.bins"),

@@ -84,6 +84,7 @@ class Sample:
     signal: Record
     peaks: Record
     folds: tuple[FoldResult, ...]
+    cells: Record | None = None
     bias_choice: Record | None = None
     tracks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     footprints: Record | None = None
@@ -106,6 +107,7 @@ class Run:
     config: Any
     left_out: tuple[str, ...]
     comparison: Record | None = None
+    fetched: Record | None = None
 
     def reaches(self, stage: Stage) -> bool:
         """Whether the page goes as far as `stage`."""

@@ -16,6 +16,7 @@ from bpflow.report.logos import information, logo_svg
 from bpflow.report.metrics import metrics_section
 from bpflow.report.motifs import motif_section
 from bpflow.report.run import FoldResult, Record, Run, Sample
+from bpflow.report.sheet import sheet_section
 from bpflow.report.summary import worst
 from bpflow.report.sweep import sweep_section
 from bpflow.report.track_labels import COMBINED, TRACKS
@@ -90,8 +91,10 @@ def sample_section(run: Run, sample: Sample, index: int, limits: Limits) -> Sect
     mine = [check for check in run.checks if check.sample == sample.name]
     state = worst(mine)
     section = Section(here, sample.name, badge=Badge(state) if state else None)
+    shared = sheet_section(run.config, sample.name, here)
     section.children = [
-        Section(f"{here}-reads", "Reads", _reads(sample.signal)),
+        *([shared] if shared else []),
+        Section(f"{here}-reads", "Reads", _reads(sample.signal, sample.cells)),
         Section(f"{here}-shift", "Enzyme shift", _shift(sample.signal, here)),
         Section(f"{here}-peaks", "Peaks", _peaks(sample.peaks)),
         Section(f"{here}-nonpeaks", "Non-peaks", _nonpeaks(sample.folds)),
@@ -122,12 +125,13 @@ def sample_section(run: Run, sample: Sample, index: int, limits: Limits) -> Sect
     return section
 
 
-def _reads(signal: Record) -> list[Block]:
+def _reads(signal: Record, cells: Record | None) -> list[Block]:
     files = signal["files"]
     blocks: list[Block] = [
         Facts(
             [
                 ("Assay", plain(signal["assay"])),
+                *(_cluster(cells) if cells else ()),
                 ("Insertions", number(signal["insertions"])),
                 ("Positions with an insertion", number(signal["positions"])),
                 ("Insertions follow the convention", plain(signal.get("output_shift"))),
@@ -186,6 +190,16 @@ def _reads(signal: Record) -> list[Block]:
         )
     )
     return blocks
+
+
+def _cluster(cells: Record) -> list[tuple[str, str]]:
+    seen = f"{number(cells.get('barcodes_seen'))} of {number(cells.get('barcodes'))} listed"
+    share = percent(cells.get("fragments"), cells["all_fragments"])
+    return [
+        ("Cluster of cells", plain(cells.get("label"))),
+        ("Cells with a fragment", seen),
+        ("Fragments of the cluster", f"{number(cells.get('fragments'))} ({share} of those of all cells)"),
+    ]
 
 
 def _shift(signal: Record, here: str) -> list[Block]:

@@ -5,20 +5,27 @@ Read by Snakemake's own Python while it parses the workflow, so only the standar
 """
 
 from bpflow.settings.config import PRESETS, candidate_factors, resolve_config, stopping_verdicts, threshold_factor
-from bpflow.settings.paths import made_by_demo
+from bpflow.settings.genomes import fetched_files
+from bpflow.settings.overrides import overriding
+from bpflow.settings.paths import made_by_demo, require_plain_braces
 from bpflow.settings.plan import write_plan
-from bpflow.settings.resolved import write_resolved
+from bpflow.settings.resolved import resolved, write_resolved
+from bpflow.settings.sample import Sample
 from bpflow.settings.schema import load_schema, schema_keys
-from bpflow.settings.sheet import Sample, read_samples
+from bpflow.settings.sheet import read_samples
 
 __all__ = [
     "PRESETS",
     "Sample",
     "candidate_factors",
+    "fetched_files",
     "load_schema",
     "made_by_demo",
+    "overriding",
     "read_samples",
+    "require_plain_braces",
     "resolve_config",
+    "resolved",
     "schema_keys",
     "stopping_verdicts",
     "threshold_factor",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bpflow.errors import InputError
+from bpflow.settings.genomes import NO_BLACKLIST, apply_genome_name
 from bpflow.settings.paths import existing_path, made_by_demo
 from bpflow.settings.schema import check_schema
 
@@ -58,14 +59,17 @@ def resolve_config(
     -------
     dict
         A copy with all keys: defaults from the schema, nulls of ``model`` and ``training.jitter`` from the preset,
-        ``{data}`` filled in.
+        ``{data}`` filled in, and the files of a genome that is known by name, which the workflow fetches.
 
     Raises
     ------
     InputError
         Names the key.
     """
-    filled = _with_defaults(copy.deepcopy(dict(config)), schema)
+    filled = copy.deepcopy(dict(config))
+    if isinstance(filled.get("genome"), str):
+        filled["genome"] = {"name": filled["genome"]}
+    filled = _with_defaults(filled, schema)
     _check_finite(filled)
     check_schema(filled, schema, lambda key: f"config, key {key}" if key else "config")
     _apply_preset(filled)
@@ -83,6 +87,7 @@ def resolve_config(
     if filled["results"] == ".":
         raise InputError("'.' is no folder of its own", where="config, key results", expected="a folder's name")
     _fill_paths(filled, made)
+    apply_genome_name(filled)
     return filled
 
 
@@ -223,11 +228,14 @@ def _fill_paths(config: dict[str, Any], made: Callable[[str], bool]) -> None:
             )
 
     def path(value: str | None, key: str) -> str | None:
-        return value if value is None else existing_path(value, data, f"config, key {key}", made)
+        if value is None or (key == "genome.blacklist" and value == NO_BLACKLIST):
+            return value
+        return existing_path(value, data, f"config, key {key}", made)
 
     for section, key in (
         ("genome", "fasta"),
         ("genome", "blacklist"),
+        ("genome", "catalogue"),
         ("footprints", "motifs"),
         ("motifs", "database"),
         ("mutagenesis", "regions"),

@@ -10,7 +10,7 @@ from typing import Any
 
 from bpflow.errors import InputError
 
-__all__ = ["existing_path", "made_by_demo"]
+__all__ = ["existing_path", "made_by_demo", "require_plain_braces"]
 
 #: Files that the workflow's rule ``demo_data`` makes, so that they need not exist when a run is planned.
 DEMO_FILES = re.compile(
@@ -37,6 +37,13 @@ def existing_path(text: str, data: str | None, where: str, made: Callable[[str],
                 mend="Set data in the config",
             )
     path = os.path.normpath(text.replace("{data}", data or ""))
+    if path.startswith("-"):
+        raise InputError(
+            f"{path!r} begins with a dash, as options do",
+            where=where,
+            expected="a file, seen from the working directory",
+            mend="Write its path from the root, or rename it",
+        )
     for name, values in fill.items():
         for value in values if f"{{{name}}}" in path else ():
             existing_path(path.replace(f"{{{name}}}", str(value)), None, where, made)
@@ -44,3 +51,14 @@ def existing_path(text: str, data: str | None, where: str, made: Callable[[str],
         kind = "a folder" if Path(path).is_dir() else "no such file"
         raise InputError(f"{kind}: {path}", where=where, expected="a file, seen from the working directory")
     return path
+
+
+def require_plain_braces(checkout: str | os.PathLike[str]) -> None:
+    """Stop where the project itself lies in a folder with braces, which Snakemake takes for wildcards."""
+    if re.search("[{}]", str(checkout)):
+        raise InputError(
+            "a folder with braces in its name",
+            where=str(checkout),
+            expected="a path without braces to the project, which Snakemake takes for wildcards",
+            mend="Move the project; folders of data and results may have any name",
+        )

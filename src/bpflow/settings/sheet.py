@@ -7,38 +7,32 @@ import difflib
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from bpflow.errors import InputError
+from bpflow.settings.cells import check_cells, cluster_samples
 from bpflow.settings.config import SHIFT
 from bpflow.settings.paths import existing_path, made_by_demo
+from bpflow.settings.sample import Sample
 from bpflow.settings.schema import check_schema
 
-__all__ = ["Sample", "read_samples"]
+__all__ = ["read_samples"]
 
 #: Names beside the samples' folders in the results.
-RESERVED = {"genome", "folds", "browser", "logs", "benchmarks", "config.json", "qc.html", "report.html", "report.pdf"}
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One row of the sample sheet, with its lists split and its paths filled in."""
-
-    name: str
-    assay: str
-    reads: tuple[str, ...] = ()
-    format: str = "auto"
-    shifts: tuple[str, ...] = ("auto",)
-    signal: str | None = None
-    peaks: str | None = None
-    bias_model: str | None = None
-
-    def bias_model_for(self, fold: int | str) -> str | None:
-        """Path of the bias model that the sheet gives for `fold`, if it gives one."""
-        return self.bias_model and self.bias_model.replace("{fold}", str(fold))
+RESERVED = {
+    "genome",
+    "folds",
+    "peak_sets",
+    "browser",
+    "logs",
+    "benchmarks",
+    "config.json",
+    "qc.html",
+    "report.html",
+    "report.pdf",
+}
 
 
 def read_samples(
@@ -46,6 +40,7 @@ def read_samples(
     schema: Mapping[str, Any],
     config: Mapping[str, Any],
     *,
+    config_of: Callable[[str], Mapping[str, Any]],
     made: Callable[[str], bool] = made_by_demo,
 ) -> dict[str, Sample]:
     """Read and check the sample sheet: tab-separated, one sample a row, ``#`` starts a comment line.
@@ -58,6 +53,8 @@ def read_samples(
         The schema of one row.
     config
         The configuration, resolved by `resolve_config`.
+    config_of
+        Gives the configuration of a sample whose row names a file, see `overriding`.
     made
         Tells files that the workflow will make, so that they may be absent.
 
@@ -77,19 +74,66 @@ def read_samples(
         name = row.get("sample", "")
         where = f"{path}, line {line}" + (f" (sample {name!r})" if name else "")
         check_schema(row, schema, partial(_column, where))
-        if name in lines:
-            raise InputError(
-                f"sample {name!r} is in line {lines[name]} already",
-                where=where,
-                expected="each sample in one row",
-                mend="Write the files of one sample into one row, separated by commas",
-            )
-        if name in RESERVED:
-            raise InputError(f"{name!r} is a name that the results use themselves", where=f"{where}, column sample")
-        samples[name], lines[name] = _sample(row, config, where, made), line
+        _check_name(name, lines, where)
+        if "config" in row:
+            row["config"] = existing_path(row["config"], config["data"], f"{where}, column config", made)
+        own = config_of(row["config"]) if "config" in row else config
+        lines[name] = line
+        for sample in cluster_samples(_sample(row, own, where, made), config["results"]):
+            if sample.cells:
+                _check_name(sample.name, lines, where)
+            samples[sample.name], lines[sample.name] = sample, line
     if not samples:
         raise InputError("no samples", where=str(path), expected="a header and one row for each sample")
+    for name, sample in samples.items():
+        if sample.bias_from:
+            where = f"{path}, line {lines[name]} (sample {name!r}), column bias_from"
+            _check_shared_bias(sample, samples.get(sample.bias_from), where)
+    if not any(sample.train == "all" for sample in samples.values()):
+        raise InputError(
+            "every sample has train: bias",
+            where=str(path),
+            expected="a sample whose ChromBPNet is trained",
+            mend="Leave the column train empty, and ask for bias models alone by `snakemake bias`",
+        )
     return samples
+
+
+def _check_name(name: str, lines: Mapping[str, int], where: str) -> None:
+    if name in lines:
+        raise InputError(
+            f"sample {name!r} is in line {lines[name]} already",
+            where=where,
+            expected="each sample in one row",
+            mend="Write the files of one sample into one row, separated by commas",
+        )
+    if name in RESERVED:
+        raise InputError(f"{name!r} is a name that the results use themselves", where=f"{where}, column sample")
+
+
+def _check_shared_bias(sample: Sample, source: Sample | None, where: str) -> None:
+    """See that the sample that `sample` names in bias_from has bias models of its own that fit."""
+    if source is None or not source.trains_bias:
+        raise InputError(
+            f"{sample.bias_from!r} is no sample of this sheet" if source is None else f"{source.name!r} trains none",
+            where=where,
+            expected="the name of another sample, which trains its own bias models",
+            mend=None if source is None else "Name the sample whose bias models it takes, or give bias_model to both",
+        )
+    if source.assay != sample.assay:
+        raise InputError(
+            f"{source.name!r} is {source.assay}, this sample {sample.assay}",
+            where=where,
+            expected="a sample of the same enzyme",
+        )
+    for key in ("input_length", "output_length"):
+        theirs, ours = source.config["model"][key], sample.config["model"][key]
+        if theirs != ours:
+            raise InputError(
+                f"model.{key} is {theirs} for {source.name!r} and {ours} for this sample",
+                where=where,
+                expected="models of one length",
+            )
 
 
 def _column(where: str, column: str) -> str:
@@ -153,8 +197,12 @@ def _sample(row: Mapping[str, str], config: Mapping[str, Any], where: str, made:
             where=where,
             expected="read files, or a bigWig of cut sites in signal",
         )
+    _check_bias(row, where)
     reads = _split(row.get("reads", ""))
     shifts = _split(row.get("reads_already_shifted", ""))
+    barcodes = _split(row.get("barcodes", ""))
+    if barcodes:
+        check_cells(row, barcodes, config, where)
     _check_reads(row, reads, shifts, where)
     if config["peaks"]["reproducible"] == "replicates" and "peaks" not in row and len(reads) < 2:
         raise InputError(
@@ -174,10 +222,29 @@ def _sample(row: Mapping[str, str], config: Mapping[str, Any], where: str, made:
         reads=tuple(existing_path(name, data, f"{where}, column reads", made) for name in reads),
         format=row.get("format", "auto"),
         shifts=shifts or (config["reads_already_shifted"],),
+        barcodes=tuple(existing_path(name, data, f"{where}, column barcodes", made) for name in barcodes),
         signal=path("signal"),
         peaks=path("peaks"),
+        peak_set=row.get("peak_set"),
         bias_model=path("bias_model", fold=folds),
+        bias_from=row.get("bias_from"),
+        train=row.get("train", "all"),
+        config_file=row.get("config"),
+        config=config,
     )
+
+
+def _check_bias(row: Mapping[str, str], where: str) -> None:
+    given = [column for column in ("bias_model", "bias_from") if column in row]
+    if len(given) == 2:
+        raise InputError("both bias_model and bias_from are given", where=where, expected="one of the two, or neither")
+    if given and row.get("train") == "bias":
+        raise InputError(
+            f"train: bias, but {given[0]} is given",
+            where=where,
+            expected="a sample that trains its own bias models",
+            mend=f"Leave out the row, or empty {given[0]} or train",
+        )
 
 
 def _check_reads(row: Mapping[str, str], reads: Sequence[str], shifts: Sequence[str], where: str) -> None:

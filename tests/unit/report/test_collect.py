@@ -25,6 +25,30 @@ def test_only_asked_folds_and_samples_are_shown(make_tree):
     assert {entry.job for entry in run.benchmarks} == {"a", "a.fold_0"}
 
 
+def test_samples_whose_names_begin_alike_have_their_own_benchmarks(make_tree):
+    tree = make_tree(samples=["a", "a.b"], folds=[0])
+    for name in ("a", "a.b"):
+        run = collect(tree.root, samples=[name], folds=[0])
+        assert {entry.job for entry in run.benchmarks} == {name, f"{name}.fold_0"}
+
+
+def test_a_cluster_of_cells_is_found_in_the_record_of_its_row(make_tree):
+    tree = make_tree(samples=["x.T", "x.B", "y"])
+    clusters = [
+        {"name": name, "label": f"{name} cells", "barcodes": 3, "barcodes_seen": 2, "fragments": 10} for name in "BT"
+    ]
+    tree.write("x/clusters/split.json", "split", fragments=40, clusters=clusters, messages=["half are not seen"])
+    sheet = [{"name": "x.B", "cells": "x"}, {"name": "x.T", "cells": "x"}, {"name": "y", "cells": None}]
+    tree.write("config.json", "config", sheet=sheet)
+    run = collect(tree.root, samples=["x.T", "x.B", "y"], folds=[0])
+    assert [sample.cells for sample in run.samples] == [
+        {**clusters[1], "all_fragments": 40},
+        {**clusters[0], "all_fragments": 40},
+        None,
+    ]
+    assert [message.text for message in run.messages].count("half are not seen") == 1
+
+
 def test_mean_footprints_are_of_several_folds(make_tree):
     tree = make_tree(folds=[0, 1])
     run = collect(tree.root, samples=["yeast_wt"], folds=[0, 1])

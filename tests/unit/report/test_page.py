@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import pytest
 
+import made_up_run
 from bpflow.cli import main
 from bpflow.report.collect import collect
 from bpflow.report.page import LEAST, MOST, MOST_SAMPLES, SCRIPTS, limits_for, render
@@ -306,6 +307,18 @@ def test_provenance(page):
     assert ["train_chrombpnet", "3", "24 min 43 s", "8 min 14 s", "3 GiB"] in page.rows("Time and memory by rule")
 
 
+def test_a_genome_by_name_is_shown_with_addresses_and_digests(make_tree, page):
+    tree = make_tree(stage="qc")
+    address, digest = "https://genomes.example/hg38.fa.gz", "5c" * 32
+    file = {"part": "fasta", "address": address, "sha256": digest, "bytes": 9, "checked": "md5 of a list"}
+    path = tree.root / "genome/fetched/fetched.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps({"stage": "fetched_genome", "name": "hg38", "files": [file], "messages": []}))
+    shown = Page(make(tree, stage="qc")).rows("The genome hg38, as it was fetched")
+    assert ["fasta", address, digest, "md5 of a list"] in shown
+    assert "as it was fetched" not in page.text
+
+
 def test_quality_control_page_has_no_training_sections(make_tree):
     page = Page(make(make_tree(stage="qc"), stage="qc"))
     titles = [title for _, title in page.headings]
@@ -324,6 +337,16 @@ def test_missing_optional_sections_are_left_out_and_said(make_tree):
     titles = {title for _, title in page.headings}
     assert not {"Planted truth", "Marginal footprints"} & titles
     assert "yeast_wt/fold_0/evaluation/footprints.json" in page.words()
+
+
+def test_a_cluster_of_cells_is_told(make_tree):
+    tree = make_tree(samples=["x.T"], stage="qc")
+    cluster = {"name": "T", "label": "T cells", "barcodes": 30, "barcodes_seen": 20, "fragments": 1000}
+    tree.write("x/clusters/split.json", "split", fragments=4000, clusters=[cluster])
+    tree.write("config.json", "config", sheet=[{"name": "x.T", "cells": "x"}])
+    text = Page(render(collect(tree.root, samples=["x.T"], folds=[0], stage="qc"))).text
+    assert re.search(r"Cluster of cells\s+T cells\s+Cells with a fragment\s+20 of 30 listed", text)
+    assert "1,000 (25 % of those of all cells)" in text
 
 
 def test_null_numbers_show_as_a_dash(make_tree):
@@ -361,6 +384,32 @@ def test_hostile_texts_are_shown_not_obeyed(make_tree):
     assert not any(name.startswith("on") for _, attributes in page.elements for name in attributes)
     assert len([1 for attributes, _ in page.scripts if "type" not in attributes]) == len(SCRIPTS) + 1
     assert len(page.ids) == len(set(page.ids))
+
+
+def test_names_of_contigs_motifs_loci_and_files_make_no_elements(make_tree):
+    """A page in which every name is hostile has the elements of one in which none is."""
+    evil = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&"
+    names = {*made_up_run.CHROMOSOMES, *made_up_run.MOTIFS, *made_up_run.PROBES}
+    names |= {"GAL1", "Reb1", "Tn5", "CCAAT", "chrIV:1001-1300", "resources/genome.fa.gz", "mitochondrion", "v.vcf.gz"}
+
+    def poisoned(value):
+        if isinstance(value, dict):
+            return {poisoned(key): poisoned(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [poisoned(item) for item in value]
+        return value + evil if isinstance(value, str) and value in names else value
+
+    tree = make_tree()
+    before = Page(make(tree))
+    for path in tree.root.rglob("*.json"):
+        path.write_text(json.dumps(poisoned(json.loads(path.read_text()))))
+    after = Page(make(tree))
+    assert after.text.count(evil) > 20
+    assert [tag for tag, _ in after.elements] == [tag for tag, _ in before.elements]
+    assert [set(attributes) for _, attributes in after.elements] == [
+        set(attributes) for _, attributes in before.elements
+    ]
+    assert after.links == before.links
 
 
 def test_page_is_the_same_each_time(make_tree):
