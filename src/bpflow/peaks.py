@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.metadata
 import logging
 import os
@@ -249,6 +250,8 @@ def _macs3(tags: Path, genome: Genome, rules: PeakRules) -> pd.DataFrame:
     log.info("calling peaks (%s)", name)
     result = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
     if result.returncode:
+        if os.strerror(errno.ENOSPC) in result.stderr:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         raise RuntimeError(f"macs3 ended with {result.returncode}:\n{result.stderr}")
     peaks = folder / f"{name}_peaks.narrowPeak"
     if not peaks.stat().st_size:

@@ -11,7 +11,7 @@ import pytest
 import stand_in_conda
 from environments import ENVIRONMENTS
 from plans import ROOT, merged, snakemake
-from test_runs import QUICK, Run, small_data  # noqa: F401
+from runs import QUICK, Run
 
 pytestmark = pytest.mark.slow
 
@@ -22,11 +22,14 @@ def path(tmp_path: Path) -> str:
     return os.pathsep.join([str(stand_in_conda.place(tmp_path / "conda")), "/usr/bin", "/bin"])
 
 
-def test_the_demo_in_environments_of_its_rules(tmp_path, small_data, path):  # noqa: F811
+def test_the_demo_in_environments_of_its_rules(tmp_path, small_data, path):
     changes = {
         "data": str(small_data),
+        "training": {"epochs": 1},
+        "footprints": {"backgrounds": 4},
         "contributions": {"views": ["corrected"], "regions": 24, "references": 2},
-        "variants": {"file": "{data}/truth/variants.vcf", "null_variants": 20, "parts": 1, "top": 1},
+        "variants": {"file": "{data}/truth/variants.vcf", "null_variants": 5, "parts": 1, "top": 1},
+        "official_h5": False,
     }
     run = Run(tmp_path, "config/demo/config.yaml", merged(QUICK, changes))
     done = snakemake(*run.arguments("--sdm", "conda"), folder=run.folder, path=path)
@@ -38,7 +41,7 @@ def test_the_demo_in_environments_of_its_rules(tmp_path, small_data, path):  # n
     assert motifs["stage"] == "motifs"
 
 
-def test_a_package_that_a_file_does_not_name_is_missed(tmp_path, small_data, path):  # noqa: F811
+def test_a_package_that_a_file_does_not_name_is_missed(tmp_path, small_data, path):
     project = tmp_path / "project"
     for name in ("workflow", "envs"):
         shutil.copytree(ROOT / name, project / name)

@@ -39,7 +39,10 @@ def test_every_environment_has_rules_and_every_rule_one() -> None:
 def test_commands_are_found_in_the_rules() -> None:
     programs = set().union(*programs_by_environment().values())
     # The rest are for people: nothing of a run waits for them.
-    assert {name.replace("-", "_") for name in COMMANDS} - {name.split(".")[-1] for name in programs} <= {"status"}
+    assert {name.replace("-", "_") for name in COMMANDS} - {name.split(".")[-1] for name in programs} <= {
+        "doctor",
+        "status",
+    }
     assert "make_demo_data" in programs
 
 

@@ -6,6 +6,7 @@ import argparse
 import errno
 import logging
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -87,22 +88,28 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.stderr.write(f"bpflow {arguments[0]}: error: {error}\n")
         raise SystemExit(error.exit_code) from None
     except OSError as error:
-        if error.errno not in MACHINE_ERRORS:
+        if _number(error) not in MACHINE_ERRORS:
             raise
         sys.stderr.write(f"bpflow {arguments[0]}: error: {_explained(error)}\n")
         raise SystemExit(2) from None
 
 
+def _number(error: OSError) -> int:
+    """The system's number of an error; libraries in Rust leave it in the text."""
+    said = re.search(r"\(os error (\d+)\)", str(error))
+    return error.errno or (int(said[1]) if said else 0)
+
+
 def _explained(error: OSError) -> str:
     """What is wrong with a disk. Where the system names no file, it is one of those that are made for a while only."""
     place = Path(error.filename or tempfile.gettempdir())
-    text = f"{error.filename or f'a temporary file in {place}'}: {os.strerror(error.errno or 0)}."
-    if error.errno not in FULL:
+    text = f"{error.filename or f'a temporary file in {place}'}: {os.strerror(_number(error))}."
+    if _number(error) not in FULL:
         return text
     folder = next(folder for folder in (place, *place.absolute().parents) if folder.is_dir())
     free = shutil.disk_usage(folder).free / 2**20
     mend = "Make room" if error.filename else "Make room, or set TMPDIR to a folder of another disk"
-    return f"{text} The disk of {folder} has {free:.0f} MiB left. {mend}, and start it again."
+    return f"{text} The disk of {folder} has {free:.0f} MiB left without it. {mend}, and start it again."
 
 
 def _top_parser() -> argparse.ArgumentParser:

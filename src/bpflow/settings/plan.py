@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from bpflow.errors import InputError
+
 __all__ = ["write_plan"]
 
 
@@ -19,6 +21,11 @@ def write_plan(path: str | os.PathLike[str], dag: Any) -> None:
         The file, in the folder of all logs.
     dag
         ``workflow.dag``, of which ``jobs`` and ``needrun`` are used.
+
+    Raises
+    ------
+    InputError
+        The results folder is read-only, or its disk is full.
     """
     final = Path(path)
     jobs = [
@@ -32,7 +39,14 @@ def write_plan(path: str | os.PathLike[str], dag: Any) -> None:
         if job.benchmark
     ]
     content = {"stage": "plan", "jobs": sorted(jobs, key=lambda job: job["job"])}
-    final.parent.mkdir(parents=True, exist_ok=True)
     part = final.with_name(f".{final.name}.part")
-    part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    part.replace(final)
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        part.replace(final)
+    except OSError as error:
+        raise InputError(
+            f"cannot be written ({error.strerror})",
+            where=str(final),
+            expected="a results folder that has room and lets you write",
+        ) from None
