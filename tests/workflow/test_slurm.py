@@ -156,7 +156,8 @@ def on_slurm(cluster, local, tmp_path_factory) -> Iterator[dict[str, Future]]:
         cluster.ask("sbatch", "-p", "urgent", "--exclusive", "-o", os.devnull, "--wrap", "sleep 1")
 
     faults = {
-        "limit": (lambda training: None, "--set-resources", "train_bias:runtime=1 + 9 * (attempt - 1)"),
+        # From here on, since on a slow machine a minute may be over before the training begins.
+        "limit": (lambda training: cluster.ask("scontrol", "update", f"JobId={training.job}", "TimeLimit=1"),),
         "scancel": (lambda training: cluster.ask("scancel", training.job),),
         "lost node": (lose_node, "--set-resources", "train_bias:slurm_partition=spare"),
         "driven out": (drive_out, "--set-resources", "train_bias:slurm_partition=patient"),
@@ -197,16 +198,8 @@ def test_jobs_ask_for_what_rules_and_profile_say(on_slurm, cluster):
     asked = ("NumCPUs", "MinMemoryNode", "TimeLimit", "Requeue")
     assert [training[name] for name in asked] == ["2", "16000M", "1-00:00:00", "1"]
     with_gpu = {name for name, job in jobs.items() if re.search(r"gpu:1$", job.get("TresPerJob", ""))}
-    assert with_gpu == {
-        "train_bias",
-        "scale_bias",
-        "train_chrombpnet",
-        "predict",
-        "footprints",
-        "tracks",
-        "recovery",
-        "loci",
-    }
+    assert {"train_bias", "scale_bias", "train_chrombpnet", "footprints", "tracks"} <= with_gpu
+    assert not with_gpu & {"genome", "signal", "peaks", "folds", "gate", "qc_report", "full_report"}
     assert {job["JobState"] for job in jobs.values()} == {"COMPLETED"}
     assert len({job["BatchHost"] for job in jobs.values()}) > 1
 
@@ -230,8 +223,8 @@ def test_a_training_that_is_told_to_stop_goes_on_in_the_next_attempt(on_slurm, l
     assert "stopped by SIGTERM. The state after batch" in shown
     first, second = submitted(run)
     assert first == training.job
-    minutes = {"limit": "00:10:00", "scancel": "1-00:00:00"}[fault]
-    assert cluster.job(second)["TimeLimit"] == minutes
+    assert cluster.job(second)["TimeLimit"] == "1-00:00:00"
+    assert cluster.job(second)["MinMemoryNode"] == "16000M"
     assert "continuing from" in (run.results / "logs/train_bias/demo.fold_0.log").read_text()
     assert weights(run) == weights(local)
 
