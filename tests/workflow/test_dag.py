@@ -14,7 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from plans import ROOT, Project, job_counts, made, shell_commands, snakemake
+from plans import ROOT, Project, job_counts, made, make_all, shell_commands, snakemake
 
 from bpflow.cli import COMMANDS
 from bpflow.run_status import STAGE_OF
@@ -674,14 +674,6 @@ def test_a_given_bias_model_passes_the_first_gate_too(project: Project) -> None:
     assert {f"results/A/fold_0/gates/{gate}.json" for gate in ("qc", "bias")} <= set(inputs.split(", "))
     (judged,) = (line for line in commands_of(text, "gate") if "gates/bias.json" in line)
     assert "models/bias.json" not in judged
-
-
-def make_all(project: Project, *targets: str) -> None:
-    """Files of all that a plan would make, with nothing in them."""
-    for name in made(project.snakemake(*targets, "--dry-run").stdout):
-        path = project.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("{}")
 
 
 REPORTS = {"resolved_config": 1, "qc_report": 1, "full_report": 1, "sample_page": 1}

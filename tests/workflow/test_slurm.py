@@ -194,7 +194,9 @@ def test_jobs_ask_for_what_rules_and_profile_say(on_slurm, cluster):
     asked = ("NumCPUs", "MinMemoryNode", "TimeLimit", "Requeue")
     assert [training[name] for name in asked] == ["2", "16000M", "1-00:00:00", "1"]
     with_gpu = {name for name, job in jobs.items() if re.search(r"gpu:1$", job.get("TresPerJob", ""))}
-    assert with_gpu == {"train_bias", "scale_bias", "train_chrombpnet", "predict", "footprints", "tracks", "recovery"}
+    assert with_gpu == {"train_bias", "scale_bias", "train_chrombpnet", "footprints", "tracks", "recovery"} | {
+        "predictions_evaluate_predict"
+    }
     assert {job["JobState"] for job in jobs.values()} == {"COMPLETED"}
     assert len({job["BatchHost"] for job in jobs.values()}) > 1
 
