@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import stand_in_conda
 from plans import ROOT, Project, job_counts, make_all, snakemake
 
 # Each takes seconds, as Snakemake's own start does.
@@ -64,8 +65,10 @@ def test_a_checkout_that_was_moved_and_comments_in_environments_change_nothing(
     for path in (checkout / "envs").glob("*.yaml"):
         path.write_text(f"# Another comment.\n{path.read_text()}")
     finished.write()
+    arguments = ("--dry-run", "--configfile", "config.yaml")
+    path = f"{stand_in_conda.place(finished.folder)}{os.pathsep}{os.environ['PATH']}"
     for options in ((), ("--sdm", "conda")):
-        done = snakemake("--dry-run", "--configfile", "config.yaml", *options, folder=finished.folder, project=checkout)
+        done = snakemake(*arguments, *options, folder=finished.folder, project=checkout, path=path)
         assert done.returncode == 0, done.stdout + done.stderr
         assert job_counts(done.stdout) == {}
 
