@@ -9,6 +9,8 @@ CORES ?= all
 ASSAY ?= ATAC
 PYTEST_ARGS ?=
 SCALE ?= 1
+FUZZ ?=
+FUZZ_MINUTES ?= 10
 
 BIN := .venv/bin
 # Rules of the workflow call "python": with .venv first on the path, that is the one with all packages.
@@ -16,7 +18,7 @@ RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 DEMO_CONFIG := config/demo/config$(if $(filter DNASE,$(ASSAY)),.dnase).yaml
 DEMO_REPORT := demo/results/$(ASSAY)/report.html
 
-.PHONY: help setup setup-test demo test test-fast bench bench-training bench-contributions bench-variants lint format system-deps lock dockerfile clean
+.PHONY: help setup setup-test demo test test-fast bench bench-training bench-contributions bench-variants fuzz lint format system-deps lock dockerfile clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +64,9 @@ bench-contributions: .venv/.setup-test  ## time contribution scores beside tange
 bench-variants: .venv/.setup-test  ## time scoring variants beside plain predictions
 	$(RUN) python benchmarks/variants.py
 
+fuzz: .venv/.setup-test  ## give damaged files to all readers, FUZZ_MINUTES=10 each; make fuzz FUZZ=fragments for one
+	PYTHONPATH=src:tests $(BIN)/python -m fuzz --minutes $(FUZZ_MINUTES) $(FUZZ)
+
 lint: .venv/.setup-test  ## check formatting, style, types and the workflow
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -103,4 +108,4 @@ dockerfile: .venv/.setup  ## write Dockerfile from envs/*.yaml and their pin fil
 	@mv Dockerfile.part Dockerfile
 
 clean:  ## remove the environment, the demo and caches; results of your own runs stay
-	rm -rf .venv demo .snakemake .mypy_cache .ruff_cache .pytest_cache build dist
+	rm -rf .venv demo .snakemake .mypy_cache .ruff_cache .pytest_cache build dist fuzz_findings

@@ -20,7 +20,7 @@ from bpflow.errors import InputError
 from bpflow.files import DAMAGED, READ_ERRORS, existing
 from bpflow.genome import Genome
 
-__all__ = ["Intervals", "iterate_bases", "iterate_intervals"]
+__all__ = ["Intervals", "chromosome_sizes", "iterate_bases", "iterate_intervals"]
 
 # All numbers are little-endian: a file of the other order does not have this magic number.
 MAGIC, TREE_MAGIC, INDEX_MAGIC = 0x888FFC26, 0x78CA8C91, 0x2468ACE0
@@ -88,6 +88,24 @@ def iterate_bases(path: str | os.PathLike[str], genome: Genome) -> Iterator[tupl
 def _within(numbers: np.ndarray) -> np.ndarray:
     """0 .. n - 1 for each n of `numbers`, one after the other."""
     return np.arange(numbers.sum()) - np.repeat(np.cumsum(numbers) - numbers, numbers)
+
+
+def chromosome_sizes(path: str | os.PathLike[str]) -> dict[str, int]:
+    """Names and lengths of the chromosomes in a bigWig's header.
+
+    Raises
+    ------
+    InputError
+        Not a bigWig, or a damaged one.
+    """
+    with open(existing(path, "a bigWig"), "rb") as handle:
+        if handle.read(4) != struct.pack("<I", MAGIC):
+            raise InputError("not a bigWig", where=str(path), expected="a bigWig file (little-endian)")
+        with mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            try:
+                return dict(_chromosomes(content, HEADER.unpack_from(content)[3]).values())
+            except DAMAGE as error:
+                raise InputError(f"damaged ({error})", where=str(path), mend="Copy or make it again") from None
 
 
 def iterate_intervals(path: str | os.PathLike[str], genome: Genome) -> Iterator[Intervals]:

@@ -16,7 +16,15 @@ from bpflow.chromosomes import choose_chromosomes, explain_mismatch
 from bpflow.errors import InputError
 from bpflow.files import READ_ERRORS, atomic_path, existing, open_binary, read_json, sha256, stamp, write_json
 
-__all__ = ["OTHER_BASE", "Genome", "code_windows", "encode", "encode_fasta", "reverse_complement_codes"]
+__all__ = [
+    "OTHER_BASE",
+    "Genome",
+    "code_windows",
+    "encode",
+    "encode_fasta",
+    "reverse_complement_codes",
+    "sequence_names",
+]
 
 OTHER_BASE = 4
 INVALID = 255
@@ -192,7 +200,7 @@ def encode_fasta(
         Not a FASTA, a damaged one, a name twice, an empty sequence, letters that are no DNA, nothing kept.
     """
     output = Path(output)
-    kept, dropped = choose_chromosomes(_names(fasta), chromosomes, where=str(fasta))
+    kept, dropped = choose_chromosomes(sequence_names(fasta), chromosomes, where=str(fasta))
     keep, rows, lengths, offset = set(kept), [], {}, 0
     data = output.with_suffix(".seq")
     with atomic_path(data) as temporary, open(temporary, "wb") as handle:
@@ -237,7 +245,7 @@ def _records(fasta: str | os.PathLike[str]) -> Iterator[tuple[str, str]]:
             raise InputError(f"damaged ({error})", where=str(fasta), mend="Copy or download it again") from None
 
 
-def _names(fasta: str | os.PathLike[str]) -> list[str]:
+def sequence_names(fasta: str | os.PathLike[str]) -> list[str]:
     """Names of all sequences. What it reads through is a FASTA and, if compressed, whole."""
     existing(fasta, "a FASTA file")
     names: dict[str, None] = {}

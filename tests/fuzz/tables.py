@@ -58,7 +58,7 @@ def fragments(folder: Path) -> Target:
 
     def reference(path: Path) -> object:
         lines = _lines(path)
-        if lines is None:
+        if lines is None or not _is_text(b"".join(lines)):
             return None
         if any(b"\r" in line[:-1] for line in lines):
             return NotImplemented
@@ -69,7 +69,7 @@ def fragments(folder: Path) -> Target:
             # The parser's numbers may begin with blanks and a plus.
             interval = _interval([row[0], *(text.lstrip(b" ").removeprefix(b"+") for text in row[1:3])])
             strand = row[5] if has_strand and len(row) > 5 else b""
-            if interval is None or not _is_text(b"\t".join(row)) or (has_strand and strand not in (b"+", b"-")):
+            if interval is None or (has_strand and strand not in (b"+", b"-")):
                 return None
             name, start, end = interval
             if name not in genome.sizes:

@@ -70,6 +70,15 @@ def rewritten(tmp_path, change):
         (lambda metadata, _: metadata.pop("architecture"), "without bpflow's metadata"),
         (lambda metadata, _: metadata["architecture"].update(filters=5), "tower.stem|counts.weight"),
         (lambda metadata, _: metadata["architecture"].update(kind="other"), "other"),
+        (lambda metadata, _: metadata["architecture"].update(kind=["bpnet"]), "model kind"),
+        (lambda metadata, _: metadata["architecture"].update(self=1), "model setting self"),
+        (lambda metadata, _: metadata["architecture"].update(filters=4096, layers=3), "is absent|stem|counts"),
+        (lambda metadata, _: metadata["architecture"].update(filters=10**9), "model setting filters"),
+        (lambda metadata, _: metadata["architecture"].update(layers=10**9), "model setting layers"),
+        (lambda metadata, _: metadata["architecture"].update(input_length=10**30), "model setting input_length"),
+        (lambda metadata, _: metadata.update(format_version=float("inf")), "without bpflow's metadata"),
+        (lambda metadata, _: metadata.update(architecture=[1]), "without bpflow's metadata"),
+        (lambda _, tensors: tensors.update({"counts.bias": tensors["counts.bias"].double()}), "of the type F32, F64"),
         (lambda _, tensors: tensors.pop("profile.bias"), "profile.bias is absent"),
         (lambda _, tensors: tensors.update(extra=torch.zeros(2)), "extra"),
         (lambda _, tensors: tensors["counts.bias"].fill_(float("nan")), "finite"),
@@ -93,6 +102,14 @@ def test_other_files_are_refused(tmp_path):
     safetensors.torch.save_file({"x": torch.zeros(1)}, tmp_path / "foreign")
     with pytest.raises(InputError, match="without bpflow's metadata"):
         load_model(tmp_path / "foreign")
+
+
+@pytest.mark.parametrize("length", [10**12, (1 << 64) - 1, 0, 5])
+def test_a_header_of_a_false_length_is_refused(tmp_path, length):
+    save_model(bias(), tmp_path / "m", metadata={})
+    (tmp_path / "m").write_bytes(length.to_bytes(8, "little") + (tmp_path / "m").read_bytes()[8:])
+    with pytest.raises(InputError, match="not a safetensors file"):
+        load_model(tmp_path / "m")
 
 
 def test_nothing_is_left_of_a_failed_write(tmp_path):

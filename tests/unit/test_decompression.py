@@ -57,6 +57,15 @@ def test_a_changed_byte_is_damage(files, kind):
             list(decompressed_blocks(files[kind], threads=2))
 
 
+def test_a_block_that_claims_gigabytes_is_damage(files):
+    whole = bytearray(files["bgzip"].read_bytes())
+    # The empty block at the end has 28 bytes, of which the last four are its length.
+    whole[-32:-28] = b"\xff\xff\xff\xff"
+    files["bgzip"].write_bytes(whole)
+    with pytest.raises(InputError, match="a BGZF block of 4294967295 bytes"):
+        list(decompressed_blocks(files["bgzip"]))
+
+
 def test_an_empty_file_has_no_blocks(tmp_path):
     (tmp_path / "empty").touch()
     assert list(decompressed_blocks(tmp_path / "empty")) == []

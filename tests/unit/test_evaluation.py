@@ -307,6 +307,9 @@ def test_files_that_cannot_be_evaluated_are_named(tmp_path, genome, signal):
     write_predictions(tmp_path / "edge.h5", [("chr1", 100, 1), ("chr2", 695, 1)])
     with pytest.raises(InputError, match=r"region 1 at chr2:695"):
         evaluate(tmp_path / "edge.h5", signal, genome, model_kind="bias")
+    write_predictions(tmp_path / "far.h5", [("chr1", -(1 << 63), 1)])
+    with pytest.raises(InputError, match=r"region 0 at chr1:-9223372036854775808"):
+        evaluate(tmp_path / "far.h5", signal, genome, model_kind="bias")
     write_predictions(tmp_path / "other.h5", [("1", 100, 1)])
     with pytest.raises(InputError, match="'1' is not in the genome"):
         evaluate(tmp_path / "other.h5", signal, genome, model_kind="bias")

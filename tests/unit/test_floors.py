@@ -12,6 +12,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[2] / "src" / "bpflow"
 DATA_COMMANDS = [
     "fetch_genome",
+    "doctor",
     "genome",
     "split",
     "signal",
@@ -71,7 +72,7 @@ FLOORS = {
         *("variants", "variant_nulls", "variant_scoring", "variant_parts"),
         *("variant_results", "variant_annotation", "variant_record", "variant_contributions"),
     ],
-    5: ["cli", "report", "settings", "gates", "run_status"],
+    5: ["cli", "report", "settings", "gates", "run_status", "doctor"],
 }
 FLOOR_OF = {module: floor for floor, modules in FLOORS.items() for module in modules}
 

@@ -52,6 +52,9 @@ def test_two_folds_and_too_few_chromosomes_say_what_is_possible():
     ("content", "message"),
     [
         ("{", "line 1: not JSON"),
+        ("[" * 100_000, "not JSON .nested too deeply"),
+        ('{"train": ' + "9" * 5000 + "}", "not JSON"),
+        ('{"train": ["chr1"], "train": ["chr2"], "valid": ["chr3"]}', "the key 'train' comes twice"),
         ('{"train": ["chr1"]}', "under 'valid'"),
         ('{"train": ["chr1"], "valid": [], "test": ["chr2"]}', "the split 'valid' is empty"),
         ('{"train": ["chr1"], "valid": ["chr1"], "test": ["chr2"]}', "'chr1' is in more than one place"),

@@ -96,12 +96,22 @@ def test_ends_off_the_chromosome_are_counted_never_fatal(tmp_path, genome):
         ("chr1\t10\t60\n\nchr1\t10\t60\n", "line 2: an empty line"),
         ("chr1\t-10\t60\n", "line 1: start -10 and end 60"),
         ("chr1\t10\t60\tN\t0\t+\nchr1\t10\t60\tN\t0\t*\n", r"line 2: the strand '\*'"),
+        ("chr1\t10\t60\nchr1\t²\t60\n", "line 2: the start '²'"),
+        ("chr1\t10\t60\nchr1\t10\t" + "9" * 5000 + "\n", "line 2: the end '9{50}'"),
+        ("chr1\t10\t60\n\t10\t60\n", "line 2: no chromosome"),
     ],
 )
 def test_a_wrong_line_is_named(tmp_path, genome, text, message):
     path = tmp_path / "reads.txt"
     path.write_text(text)
     with pytest.raises(InputError, match=message):
+        all_ends(path, genome)
+
+
+def test_bytes_that_are_no_text_are_named_by_their_line(tmp_path, genome):
+    path = tmp_path / "reads.txt"
+    path.write_bytes(b"chr1\t10\t60\tcell\nchr1\t10\t60\t\xff\n")
+    with pytest.raises(InputError, match="line 2: bytes that are no text"):
         all_ends(path, genome)
 
 

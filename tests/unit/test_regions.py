@@ -51,6 +51,11 @@ def test_round_trip(tmp_path):
         ("chr1\t59000\t62000\n", "lies past its chromosome's end"),
         (NARROW.format(start=5, end=10, summit=5), "the summit 5 lies outside its region"),
         (NARROW.format(start=5, end=10, summit="x"), "the summit 'x' is not a whole number"),
+        (NARROW.format(start=5, end=10, summit=3).replace("1.5", "high"), "line 1: the signal 'high' is not a number"),
+        *(
+            (f"chr1\t5\t10\nchr1\t5\t{number}\n", f"line 2: the end '{number[:50]}' is not a whole number")
+            for number in ("9" * 30, "9" * 5000, "1_000", "٣", "²", "--5", "1e3")
+        ),
     ],
 )
 def test_bad_regions_name_the_line(tmp_path, genome, text, message):

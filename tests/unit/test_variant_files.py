@@ -96,6 +96,7 @@ def test_samples_stay_in_the_lines(tmp_path):
     [
         ("chr1\tx\t.\tA\tC\t.\t.\t.", r"line 6: the position 'x'\. Expected a whole number"),
         ("chr1\t-3\t.\tA\tC\t.\t.\t.", "line 6: the position '-3'"),
+        ("chr1\t" + "9" * 5000 + "\t.\tA\tC\t.\t.\t.", "line 6: the position '9{50}'"),
         ("chr1\t5\t.\tA", r"line 6: 4 column\(s\)\. Expected 8 .*#CHROM.*cut short"),
         ("chr1\t5\t.\tA\tC\t.\t.\t.\tGT", r"line 6: 9 column\(s\)"),
         ("chr1 5 . A C . . .", r"line 6: 1 column\(s\)"),

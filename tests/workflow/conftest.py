@@ -18,8 +18,8 @@ def project(tmp_path: Path) -> Project:
 
 @pytest.fixture(scope="session")
 def small_data(tmp_path_factory) -> Path:
-    """A small demo's data."""
-    folder = tmp_path_factory.mktemp("small")
+    """A small demo's data, in a folder of a name as users have them."""
+    folder = tmp_path_factory.mktemp("small data, d'été 日本")
     subprocess.run(
         [
             *(sys.executable, ROOT / "scripts/make_demo_data.py", "--assay", "ATAC", "--seed", "3"),

@@ -6,11 +6,12 @@ import os
 import pwd
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -25,22 +26,23 @@ STOP_SECONDS = 20
 class SlurmCluster:
     """What tests ask of a running cluster, and do to it.
 
+    Each node is a slurmd of this machine. Jobs go to the partition `main` of themselves; `spare` is two nodes that may
+    be lost, and `patient` one from which jobs of the partition `urgent` drive those that run.
+
     Parameters
     ----------
     folder
         Where its configuration, state and logs lie; a short path, since it holds sockets.
-    nodes
-        How many nodes, each a slurmd of this machine. The first two are the partition that jobs go to of themselves,
-        the others the partition `spare`, from which jobs of the partition `urgent` drive those that run.
     cpus
         CPUs of each node, whether this machine has as many or not.
     gpus
         GPUs of each node, which are plain files.
     """
 
-    def __init__(self, folder: Path, nodes: int = 4, cpus: int = 4, gpus: int = 4) -> None:
+    def __init__(self, folder: Path, cpus: int = 4, gpus: int = 4) -> None:
         self.folder, self.cpus, self.gpus = folder, cpus, gpus
-        self.nodes = [f"n{number}" for number in range(1, nodes + 1)]
+        self.partitions = {"main": ["n1", "n2"], "spare": ["n3", "n4"], "patient": ["n5"]}
+        self.nodes = [node for nodes in self.partitions.values() for node in nodes]
         self.config = folder / "slurm.conf"
         self.daemons: dict[str, subprocess.Popen] = {}
 
@@ -64,8 +66,10 @@ class SlurmCluster:
 
     def lose(self, node: str) -> None:
         """Kill all at once what runs on a node, its slurmd too."""
-        for process in self._processes(SLURMD_NODENAME=node):
-            process.kill()
+        lost = self._processes(SLURMD_NODENAME=node)
+        # None may live to tell of another's death.
+        send(lost, signal.SIGSTOP)
+        send(lost, signal.SIGKILL)
 
     def write(self) -> None:
         """Write the configuration."""
@@ -125,12 +129,11 @@ class SlurmCluster:
             f" Gres=gpu:made_up:{self.gpus}"
             for node, port in zip(self.nodes, ports[1:], strict=True)
         ]
-        main, spare = ",".join(self.nodes[:2]), ",".join(self.nodes[2:])
         lines += [
-            f"PartitionName=main Nodes={main} Default=YES",
-            f"PartitionName=spare Nodes={spare} PriorityTier=1 GraceTime=5",
-            f"PartitionName=urgent Nodes={spare} PriorityTier=2",
+            f"PartitionName={name} Nodes={','.join(nodes)} Default={'YES' if name == 'main' else 'NO'}"
+            for name, nodes in self.partitions.items()
         ]
+        lines += [f"PartitionName=urgent Nodes={','.join(self.partitions['patient'])} PriorityTier=2"]
         self.config.write_text("\n".join(lines) + "\n")
 
     def start_daemon(self, name: str, *command: str, **environment: str) -> subprocess.Popen:
@@ -167,20 +170,28 @@ class SlurmCluster:
 
     def stop(self) -> None:
         """End all that belongs to this cluster."""
-        for process in self._processes():
-            process.kill()
+        send(self._processes(), signal.SIGKILL)
         for daemon in self.daemons.values():
             daemon.wait(STOP_SECONDS)
 
-    def _processes(self, **environment: str) -> Iterator[psutil.Process]:
-        """Daemons and jobs, known by their environment."""
+    def _processes(self, **environment: str) -> set[psutil.Process]:
+        """Daemons and jobs, known by their environment, and what looks after jobs, which overwrites its own."""
         wanted = {"SLURM_CONF": str(self.config), **environment}.items()
+        found = set()
         for process in psutil.process_iter():
             try:
                 if process.pid != os.getpid() and wanted <= process.environ().items():
-                    yield process
+                    found |= {process, *(parent for parent in process.parents() if parent.name() == "slurmstepd")}
             except (psutil.NoSuchProcess, psutil.AccessDenied):
                 continue
+        return found
+
+
+def send(processes: Iterable[psutil.Process], kind: signal.Signals) -> None:
+    """Send a signal to those that are still there."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(kind)
 
 
 def find(program: str) -> str | None:

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections import Counter
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -18,7 +17,7 @@ import pyBigWig
 import pysam
 import pytest
 from PIL import Image
-from plans import ROOT
+from plans import ROOT, snakemake
 from runs import QUICK, Run, kill_once
 from safetensors.numpy import load_file
 from scipy.stats import rankdata
@@ -298,24 +297,29 @@ def test_yeast_reads_to_report(tmp_path, shared_data):
 
 
 def test_samples_of_every_kind_in_one_run(tmp_path, small_data):
-    """A BAM, a shifted fragment file with given peaks, and a given bigWig with a given bias model."""
-    run = Run(tmp_path, "config/demo/config.yaml", {**QUICK, "data": str(small_data), "samples": "samples.tsv"})
-    sheet = tmp_path / "samples.tsv"
+    """A BAM, a shifted fragment file with given peaks, and a given bigWig with a given bias model.
+
+    All of it lies in folders with spaces, apostrophes, braces and letters that are not ASCII.
+    """
+    here, inputs = tmp_path / "it's {mine}, été 日本", tmp_path / "l'été 日本"
+    inputs.mkdir()
+    run = Run(here, "config/demo/config.yaml", {**QUICK, "data": str(small_data), "samples": "my samples é.tsv"})
+    sheet = here / "my samples é.tsv"
     header = "sample\tassay\treads\treads_already_shifted\tsignal\tpeaks\tbias_model\n"
     table = pd.read_csv(small_data / "fragments.tsv.gz", sep="\t", comment="#", header=None).iloc[:, :3]
     long = table[table[2] - table[1] >= 10]
     sizes = {record.name: len(record.sequence) for record in pysam.FastxFile(str(small_data / "genome.fa.gz"))}
-    bam = simulated.write_bam(tmp_path / "reads.bam", long.itertuples(index=False, name=None), sizes)
+    bam = simulated.write_bam(inputs / "my reads é.bam", long.itertuples(index=False, name=None), sizes)
     shifted = long.assign(**{"start": long[1] + 4, "end": long[2] - 5})[[0, "start", "end"]]
-    shifted.to_csv(tmp_path / "shifted.tsv.gz", sep="\t", header=False, index=False)
+    shifted.to_csv(here / "shifted é.tsv.gz", sep="\t", header=False, index=False)
     sheet.write_text(f"{header}from_bam\tATAC\t{bam}\t\t\t\t\n")
     run.snakemake("train")
     first = run.results / "from_bam"
-    kept = shutil.copytree(first, tmp_path / "first")
+    kept = shutil.copytree(first, inputs / "first run")
     sheet.write_text(
         header
         + f"from_bam\tATAC\t{bam}\t\t\t\t\n"
-        + f"shifted\tATAC\tshifted.tsv.gz\t+4/-5\t\t{kept}/peaks/peaks.narrowPeak\t\n"
+        + f"shifted\tATAC\tshifted é.tsv.gz\t+4/-5\t\t{kept}/peaks/peaks.narrowPeak\t\n"
         + f"given\tATAC\t\t\t{kept}/signal/insertions.bw\t{kept}/peaks/peaks.narrowPeak\t"
         + f"{kept}/fold_{{fold}}/models/bias.safetensors\n"
     )
@@ -340,21 +344,41 @@ def test_clusters_of_cells_share_a_bias_model(tmp_path, small_data):
     cells = np.random.default_rng(4).choice(["AC-1", "GT-1", "TT-1", "GG-1"], len(table), p=[0.45, 0.25, 0.2, 0.1])
     table.assign(cell=cells, reads=1).to_csv(tmp_path / "cells.tsv.gz", sep="\t", header=False, index=False)
     (tmp_path / "clusters.tsv").write_text("barcode\tcluster\nAC-1\tT cells\nGT-1\tB\nTT-1\tB\n")
-    (tmp_path / "samples.tsv").write_text("sample\tassay\treads\tbarcodes\nx\tATAC\tcells.tsv.gz\tclusters.tsv\n")
-    run.snakemake("--until", "full_report")
-    of = Counter(cells)
-    insertions = {name: run.record(f"{name}/signal/signal.json")["insertions"] for name in ("x", "x.B", "x.T_cells")}
-    fragments = {row["name"]: row["fragments"] for row in run.record("x/clusters/split.json")["clusters"]}
-    assert fragments == {"B": of["GT-1"] + of["TT-1"], "T_cells": of["AC-1"]}
-    # Every fragment of the demo lies on its chromosomes, and cells that are not listed are in the track of all reads.
-    assert insertions["x"] == 2 * len(table)
-    assert [insertions["x.B"], insertions["x.T_cells"]] == [2 * fragments["B"], 2 * fragments["T_cells"]]
+    (tmp_path / "samples.tsv").write_text(
+        "sample\tassay\treads\tbarcodes\tpeaks\nx\tATAC\tcells.tsv.gz\tclusters.tsv\t{data}/truth/regions.bed\n"
+    )
+    clusters = {"x.B": ["GT-1", "TT-1"], "x.T_cells": ["AC-1"]}
+    results = run.results.relative_to(tmp_path)
+    run.snakemake(f"{results}/qc.html", *(f"{results}/{name}/fold_0/models/bias_scaled.json" for name in clusters))
+    record = run.record("x/clusters/split.json")
+    assert (record["fragments"], record["in_clusters"]) == (len(table), np.isin(cells, ["AC-1", "GT-1", "TT-1"]).sum())
+    signals = {name: run.record(f"{name}/signal/signal.json") for name in ("x", *clusters)}
+    on_chromosomes = table[0].isin(signals["x"]["chromosomes"])
+    # The bias model learns from all cells, listed or not.
+    assert signals["x"]["insertions"] == 2 * on_chromosomes.sum()
+    for name, barcodes in clusters.items():
+        assert signals[name]["insertions"] == 2 * (on_chromosomes & np.isin(cells, barcodes)).sum()
     assert [path.parents[2].name for path in run.results.glob("*/fold_0/models/bias.safetensors")] == ["x"]
-    assert not (run.results / "x/fold_0/models/chrombpnet.safetensors").exists()
-    scaled = [run.record(f"{name}/fold_0/models/bias_scaled.json") for name in ("x.B", "x.T_cells")]
+    scaled = [run.record(f"{name}/fold_0/models/bias_scaled.json") for name in clusters]
     assert scaled[0]["delta"] != scaled[1]["delta"]
-    page = (run.results / "report.html").read_text(encoding="utf-8")
+    page = (run.results / "qc.html").read_text(encoding="utf-8")
     assert all(name in page for name in ("x.B", "x.T_cells", "T cells"))
+
+
+def test_the_project_may_lie_in_a_folder_of_any_name_without_braces(tmp_path, small_data):
+    for name in ("it's ours, 日本", "br{a}ces"):
+        for part in ("Snakefile", "workflow", "src", "envs", "profiles", "config"):
+            copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
+            (tmp_path / name).mkdir(exist_ok=True)
+            copy(ROOT / part, tmp_path / name / part)
+    made = "demo/results/ATAC/genome/chrom.sizes"
+    run = Run(tmp_path / "work", "config/demo/config.yaml", {"data": str(small_data)})
+    done = snakemake(*run.arguments(made), folder=run.folder, project=tmp_path / "it's ours, 日本")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (run.folder / made).read_text()
+    done = snakemake(*run.arguments(made, "--dry-run"), folder=run.folder, project=tmp_path / "br{a}ces")
+    assert done.returncode == 1
+    assert "br{a}ces: a folder with braces in its name" in done.stdout + done.stderr
 
 
 def test_two_folds_are_averaged_and_chosen_regions_mutated(tmp_path, small_data):

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 import pytest
@@ -31,6 +32,7 @@ ON_SLURM = (
     *("--slurm-init-seconds-before-status-checks", "6", "--latency-wait", "10"),
 )
 MODEL = "demo/results/ATAC/demo/fold_0/models/bias.safetensors"
+Found = TypeVar("Found")
 #: What says how long something took.
 TIMED = ("logs", "benchmarks", "*.html", "bias.json", "chrombpnet.json", "*.history.tsv")
 
@@ -97,12 +99,14 @@ def training_in(folder: Path) -> Training | None:
     return None
 
 
-def wait_for(process: subprocess.Popen, is_there: Callable[[], object], seconds: float = 600) -> None:
+def wait_for(process: subprocess.Popen, look: Callable[[], Found], seconds: float = 600) -> Found:
+    """What a look finds while a run goes on."""
     until = time.monotonic() + seconds
-    while not is_there():
+    while not (found := look()):
         assert process.poll() is None, "the run ended before it was time"
         assert time.monotonic() < until
         time.sleep(0.2)
+    return found
 
 
 def said(run: Run) -> str:
@@ -123,8 +127,8 @@ def retrain(local: Run, folder: Path, disturb: Callable[[Training], None], *opti
     for name in ("safetensors", "json", "history.tsv"):
         (folder / MODEL).with_suffix(f".{name}").unlink()
     process = run.start(MODEL, *options)
+    training = wait_for(process, lambda: training_in(folder))
     wait_for(process, (folder / MODEL).with_suffix(".checkpoint").exists)
-    training = training_in(folder)
     # So that it is in mid-training however fast the machine is. SLURM wakes what it stops.
     training.process.suspend()
     disturb(training)
@@ -149,14 +153,13 @@ def on_slurm(cluster, local, tmp_path_factory) -> Iterator[dict[str, Future]]:
         cluster.lose(cluster.job(training.job)["BatchHost"])
 
     def drive_out(training: Training) -> None:
-        node = cluster.job(training.job)["BatchHost"]
-        cluster.ask("sbatch", "-p", "urgent", "--exclusive", "-w", node, "-o", os.devnull, "--wrap", "sleep 1")
+        cluster.ask("sbatch", "-p", "urgent", "--exclusive", "-o", os.devnull, "--wrap", "sleep 1")
 
     faults = {
         "limit": (lambda training: None, "--set-resources", "train_bias:runtime=1 + 9 * (attempt - 1)"),
         "scancel": (lambda training: cluster.ask("scancel", training.job),),
         "lost node": (lose_node, "--set-resources", "train_bias:slurm_partition=spare"),
-        "driven out": (drive_out, "--set-resources", "train_bias:slurm_partition=spare"),
+        "driven out": (drive_out, "--set-resources", "train_bias:slurm_partition=patient"),
     }
     with ThreadPoolExecutor() as pool:
         runs = {
@@ -194,8 +197,15 @@ def test_jobs_ask_for_what_rules_and_profile_say(on_slurm, cluster):
     asked = ("NumCPUs", "MinMemoryNode", "TimeLimit", "Requeue")
     assert [training[name] for name in asked] == ["2", "16000M", "1-00:00:00", "1"]
     with_gpu = {name for name, job in jobs.items() if re.search(r"gpu:1$", job.get("TresPerJob", ""))}
-    assert with_gpu == {"train_bias", "scale_bias", "train_chrombpnet", "footprints", "tracks", "recovery"} | {
-        "predictions_evaluate_predict"
+    assert with_gpu == {
+        "train_bias",
+        "scale_bias",
+        "train_chrombpnet",
+        "predictions_evaluate_predict",
+        "footprints",
+        "tracks",
+        "recovery",
+        "loci",
     }
     assert {job["JobState"] for job in jobs.values()} == {"COMPLETED"}
     assert len({job["BatchHost"] for job in jobs.values()}) > 1
@@ -205,7 +215,9 @@ def test_steps_of_a_group_are_one_job(on_slurm, cluster):
     jobs = submitted(on_slurm["whole"].result())
     (number,) = [number for number, name in jobs.items() if "select_bias" in name]
     assert "nonpeaks" in jobs[number]
-    assert "nonpeaks" not in [name for name in jobs.values() if name != jobs[number]]
+    # Two of its steps at a time, after the first.
+    group = cluster.job(number)
+    assert [group[name] for name in ("NumCPUs", "MinMemoryNode", "TimeLimit")] == ["2", "16000M", "02:00:00"]
 
 
 @pytest.mark.parametrize("fault", ["limit", "scancel"])

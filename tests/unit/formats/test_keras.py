@@ -194,7 +194,8 @@ def delete(place):
 
 def replace(place, array):
     def change(handle):
-        del handle[place]
+        if place in handle:
+            del handle[place]
         handle[place] = array
 
     return change
@@ -204,6 +205,16 @@ def group_in_place_of(place):
     def change(handle):
         del handle[place]
         handle[f"{place}/inside"] = 1.0
+
+    return change
+
+
+def claims(place, shape):
+    """As many values as no machine has memory for, none of which are stored."""
+
+    def change(handle):
+        del handle[place]
+        handle.create_dataset(place, shape, "f4", chunks=True, compression="gzip")
 
     return change
 
@@ -244,7 +255,17 @@ DAMAGES = {
     ),
     "whole numbers": ("bias", replace(f"{BIAS}/kernel:0", np.zeros((3, 4, 4), "i4")), "floating-point"),
     "a group for a weight": ("bias", group_in_place_of(f"{BIAS}/kernel:0"), "floating-point"),
+    "values that are not stored": ("bias", claims(f"{BIAS}/kernel:0", (3, 4, 10**12)), "claims 48000000000000 bytes"),
+    "a layer of a huge number": (
+        "bias",
+        replace("model_weights/bpnet_999999999999conv/x", 1.0),
+        "no layer bpnet_3conv",
+    ),
+    "a link in a circle": ("bias", replace("model_weights/loop", h5py.SoftLink("/model_weights")), "another name"),
+    "a link to nowhere": ("bias", replace(f"{BIAS}/kernel:0", h5py.SoftLink("/nowhere")), "cannot be read"),
+    "a link to another file": ("bias", replace(BIAS, h5py.ExternalLink("/etc/passwd", "/x")), "lies in another file"),
     "no configuration": ("bias", without_configuration, "no model_config"),
+    "configuration nested too deeply": ("bias", configured("{", "[" * 9999), "nested too deeply"),
     "configuration that is no JSON": ("bias", configured('{"class_name": "Func', "Func"), "does not fit its weights"),
     "configuration of other layers": ("bias", configured("bpnet_2conv", "other"), "no layer bpnet_2conv in"),
     "other dilations": ("bias", configured('"dilation_rate": [4]', '"dilation_rate": [3]'), r"dilation_rate \[3\]"),

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import pytest
 
+import made_up_run
 from bpflow.cli import main
 from bpflow.report.collect import collect
 from bpflow.report.page import LEAST, MOST, MOST_SAMPLES, SCRIPTS, limits_for, render
@@ -383,6 +384,32 @@ def test_hostile_texts_are_shown_not_obeyed(make_tree):
     assert not any(name.startswith("on") for _, attributes in page.elements for name in attributes)
     assert len([1 for attributes, _ in page.scripts if "type" not in attributes]) == len(SCRIPTS) + 1
     assert len(page.ids) == len(set(page.ids))
+
+
+def test_names_of_contigs_motifs_loci_and_files_make_no_elements(make_tree):
+    """A page in which every name is hostile has the elements of one in which none is."""
+    evil = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&"
+    names = {*made_up_run.CHROMOSOMES, *made_up_run.MOTIFS, *made_up_run.PROBES}
+    names |= {"GAL1", "Reb1", "Tn5", "CCAAT", "chrIV:1001-1300", "resources/genome.fa.gz", "mitochondrion", "v.vcf.gz"}
+
+    def poisoned(value):
+        if isinstance(value, dict):
+            return {poisoned(key): poisoned(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [poisoned(item) for item in value]
+        return value + evil if isinstance(value, str) and value in names else value
+
+    tree = make_tree()
+    before = Page(make(tree))
+    for path in tree.root.rglob("*.json"):
+        path.write_text(json.dumps(poisoned(json.loads(path.read_text()))))
+    after = Page(make(tree))
+    assert after.text.count(evil) > 20
+    assert [tag for tag, _ in after.elements] == [tag for tag, _ in before.elements]
+    assert [set(attributes) for _, attributes in after.elements] == [
+        set(attributes) for _, attributes in before.elements
+    ]
+    assert after.links == before.links
 
 
 def test_page_is_the_same_each_time(make_tree):

@@ -1,0 +1,141 @@
+"""The configuration that a run would have: files laid over each other as Snakemake does it, resolved and checked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bpflow.errors import InputError
+from bpflow.settings import Sample, fetched_files, load_schema, made_by_demo, read_samples, resolve_config
+
+__all__ = ["InputFile", "RunSettings", "load_run"]
+
+STARTER = "config/config.yaml"
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """A file that the run reads: what it is, its path, and whether the workflow makes it first."""
+
+    what: str
+    path: str
+    made: bool
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """What a run is asked for.
+
+    Attributes
+    ----------
+    snakefile
+        The workflow.
+    configfiles
+        As they were given, the first one lowest.
+    config
+        The resolved configuration.
+    samples
+        The sheet's samples, by name.
+    """
+
+    snakefile: Path
+    configfiles: tuple[str, ...]
+    config: dict[str, Any]
+    samples: dict[str, Sample]
+
+    def config_of(self, sample: Sample) -> dict[str, Any]:
+        """The configuration of one sample."""
+        return self.config
+
+    @property
+    def inputs(self) -> list[InputFile]:
+        """All files that the configuration and the sheet name."""
+        config = self.config
+        fetched = fetched_files(config)
+        named = [
+            ("genome.fasta", config["genome"]["fasta"]),
+            ("genome.blacklist", config["genome"]["blacklist"]),
+            *(("folds.files", path) for path in config["folds"]["files"] or ()),
+            ("footprints.motifs", config["footprints"]["motifs"]),
+            ("motifs.database", config["motifs"]["database"]),
+            ("mutagenesis.regions", config["mutagenesis"]["regions"]),
+            ("variants.file", config["variants"]["file"]),
+            ("report.loci", config["report"]["loci"]),
+            ("truth", config["truth"]),
+            *(named for sample in self.samples.values() for named in self._of_sample(sample)),
+        ]
+        made = {
+            path for _, path in named if path and not Path(path).exists() and (path in fetched or made_by_demo(path))
+        }
+        unique = dict.fromkeys((what, path) for what, path in named if path)
+        return [InputFile(what, path, path in made) for what, path in unique]
+
+    def _of_sample(self, sample: Sample) -> Iterator[tuple[str, str | None]]:
+        yield from ((f"reads of {sample.name}", path) for path in sample.reads)
+        yield f"signal of {sample.name}", sample.signal
+        yield f"peaks of {sample.name}", sample.peaks
+        for fold in self.config["folds"]["run"]:
+            yield f"bias model of {sample.name}", sample.bias_model_for(fold)
+
+
+def load_run(configfiles: Sequence[str], snakefile: str | os.PathLike[str] | None = None) -> RunSettings:
+    """Read the configuration as Snakemake would, from the working directory.
+
+    Parameters
+    ----------
+    configfiles
+        Laid over ``config/config.yaml``, if there is one, in their order.
+    snakefile
+        The workflow; None takes the one in the working directory, else the one this package lies beside.
+
+    Raises
+    ------
+    InputError
+        No workflow, a file that is no YAML, or what the run itself would end with.
+    """
+    workflow = _snakefile(snakefile)
+    config: dict[str, Any] = {}
+    for path in (*([STARTER] if Path(STARTER).is_file() else []), *configfiles):
+        config = _laid_over(config, _read(path))
+    schemas = workflow.parent / "workflow" / "schemas"
+    resolved = resolve_config(config, load_schema(schemas / "config.schema.yaml"))
+    samples = read_samples(resolved["samples"], load_schema(schemas / "samples.schema.yaml"), resolved)
+    return RunSettings(workflow, tuple(configfiles), resolved, samples)
+
+
+def _snakefile(given: str | os.PathLike[str] | None) -> Path:
+    places = [Path(given)] if given else [Path("Snakefile"), Path(__file__).resolve().parents[3] / "Snakefile"]
+    for place in places:
+        if (place.parent / "workflow" / "schemas").is_dir() and place.is_file():
+            return place.resolve()
+    raise InputError(
+        "no workflow of bpflow there",
+        where=str(places[0]),
+        expected="its Snakefile",
+        mend="Name it: --snakefile PATH/Snakefile",
+    )
+
+
+def _read(path: str) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror})", where=path, expected="a configuration") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"not YAML ({' '.join(str(error).split())})", where=path, expected="a configuration") from None
+    if not isinstance(content, dict):
+        raise InputError("no keys", where=path, expected="a configuration, as in config/config.yaml")
+    return content
+
+
+def _laid_over(below: Any, above: Mapping[str, Any]) -> dict[str, Any]:
+    """What Snakemake makes of two configurations: sections key by key, anything else replaced."""
+    result = dict(below) if isinstance(below, Mapping) else {}
+    for key, value in above.items():
+        result[key] = _laid_over(result.get(key), value) if isinstance(value, Mapping) else value
+    return result
