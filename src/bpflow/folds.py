@@ -147,7 +147,13 @@ def balance(sizes: Mapping[str, int], peaks: Mapping[str, int], n: int) -> list[
 
 
 def fold_set_record(
-    folds: Sequence[Fold], sizes: Mapping[str, int], peaks: Sequence[Mapping[str, int]], twins: Twins, *, given: bool
+    folds: Sequence[Fold],
+    sizes: Mapping[str, int],
+    peaks: Sequence[Mapping[str, int]],
+    twins: Twins,
+    *,
+    given: bool,
+    samples: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The record of a fold set: chromosomes, bases and peaks of each split of each fold, and whether it can be trusted.
 
@@ -163,6 +169,8 @@ def fold_set_record(
         The peaks whose sequence comes again on other chromosomes.
     given
         Whether the folds are the user's own.
+    samples
+        Names of the samples that `peaks` are of.
     """
     tested = {name for fold in folds for name in fold.test}
     never = [name for name in sizes if name not in tested]
@@ -171,6 +179,7 @@ def fold_set_record(
         "folds",
         n=len(folds),
         given=given,
+        samples=list(samples),
         folds=[
             {
                 "fold": number,

@@ -91,3 +91,11 @@ def made(text: str) -> set[str]:
 def shell_commands(text: str) -> Sequence[str]:
     """Shell commands that a dry run printed."""
     return [line.split(": ", 1)[1] for line in text.splitlines() if line.startswith("Shell command: ")]
+
+
+def make_all(project: Project, *targets: str) -> None:
+    """Files of all that a plan would make, with nothing in them."""
+    for name in made(project.snakemake(*targets, "--dry-run").stdout):
+        path = project.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}")

@@ -14,7 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from plans import ROOT, Project, job_counts, made, shell_commands, snakemake
+from plans import ROOT, Project, job_counts, made, make_all, shell_commands, snakemake
 
 from bpflow.cli import COMMANDS
 from bpflow.run_status import STAGE_OF
@@ -32,6 +32,8 @@ PER_SAMPLE = {
     "motifs": 4,
     "loci": 1,
     "sample_page": 1,
+    "official_bias": 1,
+    "official_weights": 1,
 }
 PER_FOLD = {
     "nonpeaks": 1,
@@ -41,11 +43,9 @@ PER_FOLD = {
     "train_bias": 1,
     "scale_bias": 1,
     "train_chrombpnet": 1,
-    "official_weights": 4,
     "predict": 2,
     "evaluate": 2,
     "footprints": 1,
-    "contribution_parts": 2,
     "contributions": 2,
 }
 
@@ -70,6 +70,11 @@ def planned(project: Project) -> tuple[dict[str, int], list[str]]:
     return job_counts(text), list(shell_commands(text))
 
 
+def in_parts(*, contributions: int, gathered: int = 2) -> dict[str, int]:
+    """Changes to the jobs where contributions are divided."""
+    return {"contributions": 0, "contribution_parts": contributions, "gather_contributions": gathered}
+
+
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
     """A fresh clone as far as a plan can see: tracked configurations, and nothing that a run made."""
@@ -82,7 +87,7 @@ def test_fresh_clone_shows_the_demo(clone: Path, config: str | None) -> None:
     done = snakemake("--dry-run", *(["--configfile", config] if config else []), folder=clone)
     assert done.returncode == 0, done.stdout + done.stderr
     assert job_counts(done.stdout + done.stderr) == expected(
-        demo_data=1, recovery=1, contribution_parts=4, variant_scores=2, variants=1
+        demo_data=1, recovery=1, **in_parts(contributions=4), variant_scores=2, variants=1
     )
 
 
@@ -160,7 +165,7 @@ def test_a_shared_bias_model_is_trained_once(project: Project) -> None:
     project.config["folds"] = {"n": 2, "run": [0, 1]}
     jobs, commands = planned(project)
     # The sample of bias models alone has its own pages of what it has: the bias page, and gates before and after.
-    changes = {"train_bias": 2, "average_footprints": 2, "official_weights": 2 + 2 * 2 * 3}
+    changes = {"train_bias": 2, "average_footprints": 2, "official_bias": 1, "official_weights": 2}
     assert {name: jobs[name] for name in changes} == changes
     assert jobs["train_chrombpnet"] == jobs["scale_bias"] == 4
     assert jobs["sample_page"] == 3
@@ -208,8 +213,8 @@ def test_samples_have_keys_of_their_own(project: Project) -> None:
     jobs, commands = planned(project)
     assert (jobs["train_candidate"], jobs["train_bias"], jobs["chosen_bias"]) == (2, 1, 1)
     assert (jobs["variant_scores"], jobs["variants"]) == (2, 1)
-    assert jobs["contribution_parts"] == 2 + 3
-    assert jobs["contributions"] == jobs["average_contributions"] == 2 + 1
+    assert (jobs["contribution_parts"], jobs["gather_contributions"]) == (3, 1)
+    assert (jobs["contributions"], jobs["average_contributions"]) == (2, 2 + 1)
     training = {
         name: next(x for x in commands if f"--output results/{name}/fold_0/models/chrombpnet" in x) for name in "AB"
     }
@@ -240,7 +245,7 @@ def test_given_bias_model_is_not_trained(project: Project) -> None:
     project.config["folds"] = {"n": 3, "run": [0, 1]}
     done = project.snakemake("--dry-run")
     text = done.stdout + done.stderr
-    assert job_counts(text) == expected(samples=2, folds=2, train_bias=2, official_weights=14)
+    assert job_counts(text) == expected(samples=2, folds=2, train_bias=2, official_bias=1)
     scalings = [line for line in shell_commands(text) if "scale-bias" in line]
     assert sorted(re.findall(r"--model (\S+)", " ".join(scalings))) == [
         "data/models/fold_0.safetensors",
@@ -273,7 +278,7 @@ def test_factors_are_tried_and_one_is_chosen(project: Project) -> None:
     }
     done = project.snakemake("--dry-run")
     text = done.stdout + done.stderr
-    unexplained = dict.fromkeys(("contribution_parts", "contributions", "average_contributions", "motifs"), 0)
+    unexplained = dict.fromkeys(("contributions", "average_contributions", "motifs"), 0)
     assert job_counts(text) == expected(folds=2, **swept(factors=3, folds=2), **unexplained)
     here = "results/A/fold_2/bias_sweep/0.8"
     (select,) = (line for line in commands_of(text, "select") if here in line)
@@ -294,7 +299,7 @@ def test_factors_are_tried_and_one_is_chosen(project: Project) -> None:
     (explain,) = (line for line in commands_of(text, "contributions") if here in line)
     assert f"--model {here}/models/bias.safetensors --view bias " in explain
     assert "--max-regions 70 " in explain
-    assert "--fold results/folds/fold_2.json --split valid --part 1/1 " in explain
+    assert "--fold results/folds/fold_2.json --split valid " in explain
     assert sum(here in line for line in commands_of(text, "motifs")) == 2
     (choose,) = commands_of(text, "choose-bias")
     words = [line.split() for line in choose.split(" --output ")[0].split("--candidate ")[1:]]
@@ -332,7 +337,7 @@ def test_a_given_bias_model_skips_the_choice(project: Project) -> None:
     project.config["training"] = {"bias_threshold_factor": [0.3, 0.8]}
     done = project.snakemake("--dry-run")
     jobs = {**swept(factors=2, folds=1), "select_bias": 1}
-    assert job_counts(done.stdout) == expected(samples=2, official_weights=7, **jobs)
+    assert job_counts(done.stdout) == expected(samples=2, official_bias=1, **jobs)
     (select,) = (line for line in commands_of(done.stdout, "select") if "select bias" in line and "results/A/" in line)
     assert "--threshold-factor 0.5 " in select
     (choose,) = commands_of(done.stdout, "choose-bias")
@@ -349,12 +354,12 @@ def test_official_files_are_a_choice_and_a_given_bias_model_may_be_one(project: 
     (project.folder / "data/models/bias_0.h5").touch()
     done = project.snakemake("--dry-run")
     text = done.stdout + done.stderr
-    assert job_counts(text) == expected(train_bias=0, official_weights=3)
+    assert job_counts(text) == expected(train_bias=0, official_bias=0)
     commands = shell_commands(text)
     assert any("scale-bias --model data/models/bias_0.h5" in line for line in commands)
     assert any("convert results/A/fold_0/models/bias_scaled.safetensors" in line for line in commands)
     project.config["official_h5"] = False
-    assert project.plan() == expected(train_bias=0, official_weights=0)
+    assert project.plan() == expected(train_bias=0, official_bias=0, official_weights=0)
 
 
 def test_replicates_have_a_signal_each(project: Project) -> None:
@@ -403,6 +408,8 @@ def test_names_that_hold_commands_are_names_to_the_shell(project: Project) -> No
         "genome": {"fasta": "{data}/genome.fa", "blacklist": "{data}/blacklist.bed", "chromosomes": "$(touch pwned)"},
         "folds": {"n": 2, "files": ["{data}/fold_a.json", "{data}/fold_b.json"]},
         "footprints": {"motifs": "{data}/motifs.tsv"},
+        "predictions": {"parts": 2},
+        "contributions": {"parts": 2},
         "motifs": {"database": "{data}/motifs.tsv"},
         "mutagenesis": {"regions": "{data}/given.narrowPeak"},
         "variants": {"file": "{data}/v.vcf"},
@@ -479,7 +486,7 @@ def test_named_targets(project: Project) -> None:
     assert set(project.plan("qc")) == region_stages | pages | {"qc_report"}
     bias_stages = {"gate", "train_bias", "predict", "evaluate"}
     assert set(project.plan("bias")) == region_stages | bias_stages | pages
-    training = {"scale_bias", "train_chrombpnet", "official_weights"}
+    training = {"scale_bias", "train_chrombpnet", "official_bias", "official_weights"}
     assert set(project.plan("train")) == region_stages | bias_stages | training
     assert project.plan("all") == project.plan() == expected()
 
@@ -589,11 +596,11 @@ def commands_of(text: str, command: str) -> list[str]:
 
 
 def test_only_the_views_that_are_wanted_are_explained(project: Project) -> None:
-    jobs = ("contribution_parts", "contributions", "average_contributions", "motifs")
+    jobs = ("contributions", "average_contributions", "motifs")
     project.config["contributions"] = {"views": []}
     assert project.plan() == expected(**dict.fromkeys(jobs, 0))
     project.config["contributions"] = {"views": ["bias"]}
-    assert project.plan() == expected(**dict(zip(jobs, (1, 1, 1, 2), strict=True)))
+    assert project.plan() == expected(**dict(zip(jobs, (1, 1, 2), strict=True)))
 
 
 def test_contributions_are_computed_in_parts_and_averaged_over_folds(project: Project) -> None:
@@ -603,7 +610,7 @@ def test_contributions_are_computed_in_parts_and_averaged_over_folds(project: Pr
         "seed": 4,
     }
     text = project.snakemake("--dry-run").stdout
-    assert job_counts(text) == expected(folds=2, contribution_parts=12)
+    assert job_counts(text) == expected(folds=2, **in_parts(contributions=12, gathered=4))
     parts = [line for line in commands_of(text, "contributions") if "fold_2" in line and "--view bias" in line]
     assert sorted(re.findall(r"--part (\S+)", " ".join(parts))) == ["1/3", "2/3", "3/3"]
     for line in parts:
@@ -617,6 +624,19 @@ def test_contributions_are_computed_in_parts_and_averaged_over_folds(project: Pr
     folders = " ".join(f"results/A/fold_{fold}/contributions/bias" for fold in (0, 2))
     assert f"--inputs {folders} --genome" in average
     assert "--output-dir results/A/mean/contributions/bias " in average
+
+
+def test_predictions_are_divided_on_request(project: Project) -> None:
+    project.config |= {"folds": {"n": 3, "run": [0, 2]}, "predictions": {"parts": 2}}
+    text = project.snakemake("--dry-run").stdout
+    assert job_counts(text) == expected(folds=2, predict=0, predict_parts=8, gather_predictions=4)
+    here = "results/A/fold_2/predictions/bias"
+    parts = [line for line in commands_of(text, "predict") if f"--output {here}/" in line]
+    assert sorted(re.findall(r"--part (\S+) --output (\S+)", " ".join(parts))) == [
+        (f"{part}/2", f"{here}/parts/{part}.h5") for part in (1, 2)
+    ]
+    (gather,) = (line for line in commands_of(text, "gather-predictions") if here in line)
+    assert f"--parts {here}/parts/1.h5 {here}/parts/2.h5 --output {here}.h5 " in gather
 
 
 def test_motifs_of_both_heads_and_views_are_those_of_the_mean(project: Project) -> None:
@@ -676,14 +696,6 @@ def test_a_given_bias_model_passes_the_first_gate_too(project: Project) -> None:
     assert "models/bias.json" not in judged
 
 
-def make_all(project: Project, *targets: str) -> None:
-    """Files of all that a plan would make, with nothing in them."""
-    for name in made(project.snakemake(*targets, "--dry-run").stdout):
-        path = project.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("{}")
-
-
 REPORTS = {"resolved_config": 1, "qc_report": 1, "full_report": 1, "sample_page": 1}
 
 
@@ -715,7 +727,7 @@ class TestGatesLeaveWhatIsMade:
     def test_a_changed_recipe_is_still_seen(self, finished: Project) -> None:
         finished.config |= {"gates": {"on_fail": "stop"}, "training": {"epochs": 7}}
         jobs = finished.plan()
-        assert (jobs["train_bias"], jobs["train_chrombpnet"], jobs["contribution_parts"]) == (1, 1, 2)
+        assert (jobs["train_bias"], jobs["train_chrombpnet"], jobs["contributions"]) == (1, 1, 2)
         assert jobs["gate"] == 2
         assert "signal" not in jobs
 
@@ -727,7 +739,7 @@ class TestGatesLeaveWhatIsMade:
         finished.config["folds"]["run"] = [0, 1]
         jobs = finished.plan()
         assert (jobs["train_bias"], jobs["train_chrombpnet"], jobs["gate"]) == (1, 1, 3)
-        assert jobs["contribution_parts"] == 2
+        assert jobs["contributions"] == 2
 
     def test_a_gate_that_is_gone_is_not_missed(self, finished: Project) -> None:
         (finished.folder / "results/A/fold_0/gates/bias.json").unlink()
@@ -832,6 +844,8 @@ def test_command_line_accepts_every_command(project: Project) -> None:
         },
         "folds": {"n": 2, "run": [0, 1], "files": ["{data}/fold_a.json", "{data}/fold_b.json"]},
         "footprints": {"motifs": "{data}/motifs.tsv"},
+        "predictions": {"parts": 2},
+        "contributions": {"parts": 2},
         "motifs": {"database": "{data}/motifs.tsv"},
         "mutagenesis": {"regions": "{data}/given.narrowPeak"},
         "model": {"allow_cpu": True},

@@ -29,6 +29,8 @@ except InputError as error:
     raise WorkflowError(str(error)) from None
 
 FOLDS = CONFIG["folds"]["run"]
+# Folds stay as they are where samples come or go, so that no other sample is trained anew.
+FOLDS_MADE_FOR = settings.samples_of_folds(CONFIG["results"]) or list(SAMPLES)
 GENOME, REPORT = CONFIG["genome"], CONFIG["report"]
 # Files of a genome that is known by name.
 FETCHED = settings.fetched_files(CONFIG)

@@ -5,7 +5,7 @@ rule folds:
     input:
         genome="<results>/genome/genome.json",
         sequence="<results>/genome/genome.seq",
-        peaks=collect("<results>/{sample}/peaks/peaks.narrowPeak", sample=SAMPLES),
+        peaks=collect("<results>/{sample}/peaks/peaks.narrowPeak", sample=FOLDS_MADE_FOR),
         given=CONFIG["folds"]["files"] or [],
     output:
         json="<results>/folds/folds.json",
@@ -21,9 +21,10 @@ rule folds:
         mem_mb=scaled(2000),
         runtime=scaled(30),
     params:
+        samples=FOLDS_MADE_FOR,
         n=CONFIG["folds"]["n"],
         given="--given" if CONFIG["folds"]["files"] else "",
         folder=subpath(output.json, parent=True),
     shell:
-        "python -m bpflow folds --genome {input.genome} --peaks {input.peaks} --n {params.n}"
+        "python -m bpflow folds --genome {input.genome} --peaks {input.peaks} --samples {params.samples:q} --n {params.n}"
         " {params.given} {input.given:q} --output-dir {params.folder} > {log} 2>&1"

@@ -17,6 +17,8 @@ rule gate:
         "<benchmarks>/gate_{gate}/{sample}.fold_{fold}.tsv"
     # To ask again changes nothing.
     retries: 0
+    # It reads a few small files.
+    localrule: True
     conda:
         "../../envs/report.yaml"
     threads: 1

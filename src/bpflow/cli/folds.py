@@ -28,6 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``bpflow folds``."""
     add_genome(parser)
     parser.add_argument("--peaks", nargs="+", required=True, metavar="FILE", help="peaks of all samples of the run")
+    parser.add_argument("--samples", nargs="+", default=[], metavar="NAME", help="their names, for the record")
     parser.add_argument("--n", type=positive_int, default=5, help="number of folds, 3 or more")
     parser.add_argument("--given", nargs="+", metavar="JSON", help="your own folds {train, valid, test}, one a file")
     parser.add_argument("--output-dir", required=True, metavar="DIR", help="where fold_0.json ... and folds.json go")
@@ -47,7 +48,7 @@ def run(args: argparse.Namespace) -> None:
     for number, fold in enumerate(folds):
         write_json(folder / f"fold_{number}.json", fold._asdict())
     twins = find_twins(genome, pd.concat(samples))
-    record = fold_set_record(folds, genome.sizes, peaks, twins, given=bool(args.given))
+    record = fold_set_record(folds, genome.sizes, peaks, twins, given=bool(args.given), samples=args.samples)
     write_json(folder / "folds.json", record)
     for item in record["verdicts"]:
         if item["verdict"] != "good":

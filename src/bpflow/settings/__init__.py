@@ -6,6 +6,7 @@ Read by Snakemake's own Python while it parses the workflow, so only the standar
 
 from bpflow.settings.config import PRESETS, candidate_factors, resolve_config, stopping_verdicts, threshold_factor
 from bpflow.settings.genomes import fetched_files
+from bpflow.settings.made_folds import samples_of_folds
 from bpflow.settings.overrides import overriding
 from bpflow.settings.paths import made_by_demo, require_plain_braces
 from bpflow.settings.plan import write_plan
@@ -26,6 +27,7 @@ __all__ = [
     "require_plain_braces",
     "resolve_config",
     "resolved",
+    "samples_of_folds",
     "schema_keys",
     "stopping_verdicts",
     "threshold_factor",
