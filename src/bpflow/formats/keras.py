@@ -283,7 +283,7 @@ class _Tower:
             (shape,) = (
                 layer["config"]["batch_input_shape"] for layer in configured if layer["class_name"] == "InputLayer"
             )
-            _, input_length, channels = shape
+            batch, input_length, channels = shape
             profile = next(name for name in _spellings(self.names, "prof_out_precrop") if name in names)
             crops = [
                 layer["config"]["cropping"]
@@ -293,7 +293,7 @@ class _Tower:
             cropped = sum(left + right for left, right in crops)
         except (LookupError, StopIteration, TypeError, ValueError, AttributeError) as error:
             raise _foreign_configuration(self.path, error) from None
-        if type(input_length) is not int or channels != 4:
+        if batch is not None or type(input_length) is not int or channels != 4:
             raise InputError(f"an input of shape {shape}", where=self.path, expected="a fixed length of four channels")
         if any(left != right for left, right in crops):
             raise InputError(f"the profile is cropped by {crops}", where=self.path, expected="the same on both sides")
