@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from bpflow.decompression import decompressed_blocks
+from bpflow.decompression import whole_lines
 from bpflow.ends import Ends, absence, place_ends
 from bpflow.errors import InputError
 from bpflow.fragment_lengths import count_lengths
@@ -53,7 +53,7 @@ def line_ends(
         return _read_block(genome, block, has_strand=has_strand)
 
     try:
-        for block in map_in_order(read, _whole_lines(path, threads), threads):
+        for block in map_in_order(read, whole_lines(path, threads=threads), threads):
             line += block.lines
             tally.update(block.tally)
             if lengths is not None and block.lengths is not None:
@@ -62,7 +62,7 @@ def line_ends(
     except _UnreadableError as error:
         raise _blame(path, error.block, line, has_strand=has_strand) from None
     if tally["records"] and not tally["kept"]:
-        first = _parse(next(_whole_lines(path, threads)), has_strand=False)
+        first = _parse(next(whole_lines(path, threads=threads)), has_strand=False)
         genome.require(sorted(first["chrom"].unique()), where=str(path))
 
 
@@ -106,20 +106,6 @@ def _chromosomes(names: pl.Series, genome: Genome, tally: Counter[str]) -> np.nd
     for name, lines in absent.iter_rows():
         tally[f"dropped: {absence(genome, name)}"] += lines
     return np.repeat(index.to_numpy(), stretches["len"].to_numpy())
-
-
-def _whole_lines(path: str | os.PathLike[str], threads: int) -> Iterator[bytes]:
-    """Blocks of the decompressed file that end at a line's end."""
-    rest = b""
-    for block in decompressed_blocks(path, threads=threads):
-        cut = block.rfind(b"\n") + 1
-        if cut:
-            yield rest + block[:cut]
-            rest = block[cut:]
-        else:
-            rest += block
-    if rest:
-        yield rest
 
 
 def _parse(block: bytes, *, has_strand: bool) -> pl.DataFrame:
