@@ -12,9 +12,11 @@ from bpflow.errors import InputError
 from bpflow.files import READ_ERRORS, is_gzip
 from bpflow.parallel import map_in_order
 
-__all__ = ["damaged", "decompressed_blocks", "is_bgzf"]
+__all__ = ["LONGEST_LINE", "damaged", "decompressed_blocks", "is_bgzf", "whole_lines"]
 
 BLOCK = 1 << 22
+# No line of text is longer; what is may be a few bytes that unpack to all of a machine's memory.
+LONGEST_LINE = 1 << 26
 COMPRESSED_READ = 1 << 22
 # Fixed part of a BGZF header: gzip's own, with the extra field that holds the block's length.
 HEADER = struct.Struct("<3sB6xH2sHH")
@@ -65,6 +67,28 @@ def decompressed_blocks(path: str | os.PathLike[str], *, threads: int = 1) -> It
         with open(path, "rb") as plain:
             while block := plain.read(BLOCK):
                 yield block
+
+
+def whole_lines(path: str | os.PathLike[str], *, threads: int = 1) -> Iterator[bytes]:
+    """Yield the content in blocks that end at a line's end, but for the last.
+
+    Raises
+    ------
+    InputError
+        As :func:`decompressed_blocks`; or a line of more than :data:`LONGEST_LINE` bytes.
+    """
+    rest = b""
+    for block in decompressed_blocks(path, threads=threads):
+        cut = block.rfind(b"\n") + 1
+        if cut:
+            yield rest + block[:cut]
+            rest = block[cut:]
+        else:
+            rest += block
+        if len(rest) > LONGEST_LINE:
+            raise InputError(f"a line of more than {LONGEST_LINE} bytes", where=str(path), expected="text in lines")
+    if rest:
+        yield rest
 
 
 def _bgzf_blocks(path: str | os.PathLike[str], threads: int) -> Iterator[bytes]:

@@ -37,6 +37,8 @@ __all__ = [
     "write_json",
 ]
 
+# Bytes of a file that is held as text, such as motifs; more may be a few bytes that were packed to fill a memory.
+LARGEST_TEXT = 1 << 28
 # What a damaged gzip stream raises: a short one EOFError, a corrupt one the others (isal types its own as an object).
 READ_ERRORS: tuple[type[Exception], ...] = (
     EOFError,
@@ -153,13 +155,16 @@ def text_lines(path: str | os.PathLike[str], what: str) -> list[tuple[int, str]]
     existing(path, what)
     try:
         with open_binary(path) as handle:
-            text = handle.read().decode("utf-8")
+            content = handle.read(LARGEST_TEXT + 1)
+        text = content.decode("utf-8")
     except UnicodeDecodeError:
         raise InputError("not text", where=str(path), expected=what) from None
     except READ_ERRORS as error:
         raise InputError(
             f"the compressed file is damaged or cut short ({error})", where=str(path), mend=DAMAGED
         ) from None
+    if len(content) > LARGEST_TEXT:
+        raise InputError(f"more than {LARGEST_TEXT} bytes of text", where=str(path), expected=what)
     numbered = ((number, line.strip()) for number, line in enumerate(text.splitlines(), start=1))
     return [(number, line) for number, line in numbered if line and not line.startswith("#")]
 

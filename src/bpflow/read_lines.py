@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import polars as pl
 
-from bpflow.decompression import decompressed_blocks
+from bpflow.decompression import whole_lines
 from bpflow.ends import Ends, absence, place_ends
 from bpflow.errors import InputError
 from bpflow.fragment_lengths import count_lengths
@@ -89,7 +89,7 @@ def map_blocks(
         return block.count(b"\n"), read(block)
 
     try:
-        for lines, result in map_in_order(counted, _whole_lines(path, threads), threads):
+        for lines, result in map_in_order(counted, whole_lines(path, threads=threads), threads):
             line += lines
             yield result
     except _UnreadableError as error:
@@ -98,7 +98,7 @@ def map_blocks(
 
 def first_lines(path: str | os.PathLike[str], further: str | None = None) -> pl.DataFrame:
     """The columns of a file's first lines, about 4 MiB of them."""
-    return parse_lines(next(_whole_lines(path, 1), b""), further)
+    return parse_lines(next(whole_lines(path, threads=1), b""), further)
 
 
 class _Block(NamedTuple):
@@ -140,20 +140,6 @@ def _chromosomes(names: pl.Series, genome: Genome, tally: Counter[str]) -> np.nd
     for name, lines in absent.iter_rows():
         tally[f"dropped: {absence(genome, name)}"] += lines
     return np.repeat(index.to_numpy(), stretches["len"].to_numpy())
-
-
-def _whole_lines(path: str | os.PathLike[str], threads: int) -> Iterator[bytes]:
-    """Blocks of the decompressed file that end at a line's end."""
-    rest = b""
-    for block in decompressed_blocks(path, threads=threads):
-        cut = block.rfind(b"\n") + 1
-        if cut:
-            yield rest + block[:cut]
-            rest = block[cut:]
-        else:
-            rest += block
-    if rest:
-        yield rest
 
 
 def parse_lines(block: bytes, further: str | None = None) -> pl.DataFrame:

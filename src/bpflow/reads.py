@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from bpflow.alignments import EXCLUDABLE_FLAGS, ReadFilter, alignment_ends
-from bpflow.decompression import damaged
+from bpflow.decompression import LONGEST_LINE, damaged
 from bpflow.ends import Ends
 from bpflow.errors import InputError
 from bpflow.files import READ_ERRORS, existing, open_binary
@@ -40,9 +40,9 @@ def detect_format(path: str | os.PathLike[str]) -> str:
             head = handle.read(4)
             if head == b"BAM\x01":
                 return "bam"
-            rest = head + handle.readline()
+            rest = head + handle.readline(LONGEST_LINE)
             while rest.startswith((b"#", b"track", b"browser")) or rest.strip() == b"":
-                line = handle.readline()
+                line = handle.readline(LONGEST_LINE)
                 if not line:
                     raise InputError("no reads", where=str(path), expected="lines of chromosome, start, end")
                 rest = line

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 import pysam
 
-from bpflow.decompression import damaged, decompressed_blocks
+from bpflow.decompression import damaged, whole_lines
 from bpflow.errors import InputError
 from bpflow.files import existing
 
@@ -56,19 +56,12 @@ def read_header(path: str | os.PathLike[str]) -> Header:
 
 def text_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """Lines with their numbers, counted from 1, without line ends, of a plain, gzip or bgzip file."""
-    blocks = decompressed_blocks(path)
-    number, rest = 0, next(blocks, b"").removeprefix(BYTE_ORDER_MARK)
-    while True:
-        *lines, rest = rest.split(b"\n")
-        for line in lines:
+    number = 0
+    for block in whole_lines(path):
+        text = block.removeprefix(BYTE_ORDER_MARK) if number == 0 else block
+        for line in text.removesuffix(b"\n").split(b"\n"):
             number += 1
             yield number, line.removesuffix(b"\r")
-        block = next(blocks, None)
-        if block is None:
-            break
-        rest += block
-    if rest:
-        yield number + 1, rest.removesuffix(b"\r")
 
 
 @contextmanager

@@ -284,8 +284,8 @@ def _lines(path: Path) -> list[bytes] | None:
 def _interval(row: list[bytes]) -> tuple[str, int, int] | None:
     if len(row) < 3 or not row[0] or not all(WHOLE.fullmatch(text) for text in row[1:3]) or not _is_text(row[0]):
         return None
-    start, end = (int(text) if len(text) < 20 else 1 << 80 for text in row[1:3])
-    return (row[0].decode(), start, end) if start < end else None
+    start, end = (int(text) if len(text) < 4000 else 1 << 63 for text in row[1:3])
+    return (row[0].decode(), start, end) if start < end < 1 << 63 else None
 
 
 def _is_text(content: bytes) -> bool:

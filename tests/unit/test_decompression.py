@@ -9,7 +9,7 @@ import pysam
 import pytest
 
 from bpflow import decompression
-from bpflow.decompression import decompressed_blocks, is_bgzf
+from bpflow.decompression import decompressed_blocks, is_bgzf, whole_lines
 from bpflow.errors import InputError
 
 # Compressible, and longer than several BGZF blocks.
@@ -64,6 +64,22 @@ def test_a_block_that_claims_gigabytes_is_damage(files):
     files["bgzip"].write_bytes(whole)
     with pytest.raises(InputError, match="a BGZF block of 4294967295 bytes"):
         list(decompressed_blocks(files["bgzip"]))
+
+
+@pytest.mark.parametrize("kind", ["plain", "gzip", "bgzip"])
+def test_lines_are_whole(files, kind, monkeypatch):
+    monkeypatch.setattr(decompression, "BLOCK", 1 << 17)
+    blocks = list(whole_lines(files[kind]))
+    assert b"".join(blocks) == CONTENT
+    assert all(block.endswith(b"\n") for block in blocks)
+
+
+def test_a_line_that_would_fill_the_memory_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(decompression, "LONGEST_LINE", 1 << 23)
+    (tmp_path / "bomb.gz").write_bytes(gzip.compress(b"chr1\t1\n" + bytes(1 << 25), 1))
+    blocks = whole_lines(tmp_path / "bomb.gz")
+    with pytest.raises(InputError, match="a line of more than 8388608 bytes"):
+        list(blocks)
 
 
 def test_an_empty_file_has_no_blocks(tmp_path):

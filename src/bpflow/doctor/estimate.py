@@ -16,7 +16,7 @@ from bpflow.doctor.finding import Finding
 from bpflow.doctor.jobs import Plan
 from bpflow.doctor.run_settings import RunSettings
 from bpflow.files import open_binary
-from bpflow.settings import candidate_factors
+from bpflow.settings import Sample, candidate_factors
 
 __all__ = ["Work", "check_time", "estimate_work", "pass_gigaflops"]
 
@@ -69,7 +69,7 @@ def estimate_work(run: RunSettings, plan: Plan) -> Work:
     length = _genome_length(run.config)
     work = Work(disk=float(length), data_seconds=JOB_SECONDS * plan.total)
     for sample in run.samples.values():
-        config = run.config_of(sample)
+        config = sample.config
         called = f"{config['results']}/{sample.name}/peaks/peaks.narrowPeak"
         peaks = next((_count_lines(path) for path in (called, sample.peaks) if path and Path(path).is_file()), None)
         if peaks is None:
@@ -79,7 +79,7 @@ def estimate_work(run: RunSettings, plan: Plan) -> Work:
         work.peaks += peaks
         reads = sum(Path(path).stat().st_size for path in sample.reads if Path(path).is_file())
         work.data_seconds += READ_SECONDS * reads / 1e9
-        work.gigaflops += _gigaflops(config, peaks, bias_given=bool(sample.bias_model))
+        work.gigaflops += _gigaflops(sample, peaks)
         work.disk += reads / 2 + _disk(config, peaks)
     return work
 
@@ -108,14 +108,17 @@ def check_time(run: RunSettings, work: Work, *, elsewhere: bool) -> Iterator[Fin
     yield Finding(GROUP, "models", "check" if work.gigaflops / rate > 2 * 86_400 else "good", text, advice)
 
 
-def _gigaflops(config: Mapping[str, Any], peaks: int, *, bias_given: bool) -> float:
+def _gigaflops(sample: Sample, peaks: int) -> float:
     """Operations of one sample's models over all its folds, in 10^9."""
+    config = sample.config
     bias, whole = pass_gigaflops(config["model"])
     training, folds, n = config["training"], len(config["folds"]["run"]), max(config["folds"]["n"], 3)
     train, valid, test = peaks * (n - 2) / n, peaks / n, peaks / n
     epochs, background = training["epochs"], 1 + training["negative_ratio"]
     of_bias = epochs * config["nonpeaks"]["ratio"] * (TRAINING_PASSES * train + valid) * bias
-    trained = 0.0 if bias_given else of_bias * max(1, len(candidate_factors(config)))
+    trained = of_bias * max(1, len(candidate_factors(config))) if sample.trains_bias else 0.0
+    if sample.train == "bias":
+        return folds * trained
     # The bias part is frozen.
     trained += epochs * background * (train * (TRAINING_PASSES * (whole - bias) + bias) + valid * whole)
     predicted = 2 * test * (whole + bias) + peaks * whole

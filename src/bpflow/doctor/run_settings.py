@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from bpflow.errors import InputError
-from bpflow.settings import Sample, fetched_files, load_schema, made_by_demo, read_samples, resolve_config
+from bpflow.settings import Sample, fetched_files, load_schema, made_by_demo, overriding, read_samples, resolve_config
 
 __all__ = ["InputFile", "RunSettings", "load_run"]
 
@@ -48,10 +48,6 @@ class RunSettings:
     config: dict[str, Any]
     samples: dict[str, Sample]
 
-    def config_of(self, sample: Sample) -> dict[str, Any]:
-        """The configuration of one sample."""
-        return self.config
-
     @property
     def inputs(self) -> list[InputFile]:
         """All files that the configuration and the sheet name."""
@@ -61,12 +57,7 @@ class RunSettings:
             ("genome.fasta", config["genome"]["fasta"]),
             ("genome.blacklist", config["genome"]["blacklist"]),
             *(("folds.files", path) for path in config["folds"]["files"] or ()),
-            ("footprints.motifs", config["footprints"]["motifs"]),
-            ("motifs.database", config["motifs"]["database"]),
-            ("mutagenesis.regions", config["mutagenesis"]["regions"]),
-            ("variants.file", config["variants"]["file"]),
             ("report.loci", config["report"]["loci"]),
-            ("truth", config["truth"]),
             *(named for sample in self.samples.values() for named in self._of_sample(sample)),
         ]
         made = {
@@ -82,6 +73,11 @@ class RunSettings:
         yield from ((f"barcodes of {row}", path) for path in sample.barcodes)
         yield f"signal of {sample.name}", sample.signal
         yield f"peaks of {sample.name}", sample.peaks
+        yield "footprints.motifs", sample.config["footprints"]["motifs"]
+        yield "motifs.database", sample.config["motifs"]["database"]
+        yield "mutagenesis.regions", sample.config["mutagenesis"]["regions"]
+        yield "variants.file", sample.config["variants"]["file"]
+        yield "truth", sample.config["truth"]
         for fold in self.config["folds"]["run"]:
             yield f"bias model of {sample.name}", sample.bias_model_for(fold)
 
@@ -106,8 +102,10 @@ def load_run(configfiles: Sequence[str], snakefile: str | os.PathLike[str] | Non
     for path in (*([STARTER] if Path(STARTER).is_file() else []), *configfiles):
         config = _laid_over(config, _read(path))
     schemas = workflow.parent / "workflow" / "schemas"
-    resolved = resolve_config(config, load_schema(schemas / "config.schema.yaml"))
-    samples = read_samples(resolved["samples"], load_schema(schemas / "samples.schema.yaml"), resolved)
+    schema = load_schema(schemas / "config.schema.yaml")
+    resolved = resolve_config(config, schema)
+    rows = load_schema(schemas / "samples.schema.yaml")
+    samples = read_samples(resolved["samples"], rows, resolved, config_of=overriding(config, schema))
     return RunSettings(workflow, tuple(configfiles), resolved, samples)
 
 

@@ -119,6 +119,11 @@ def read_keras(path: Path) -> KerasModel:
     if "" in towers:
         return KerasModel(towers[""].model.eval(), Layout(found[""][0], layers, places, text))
     model = ChromBPNet(towers["accessibility"].model, towers["bias"].model)
+    whole = _input_length(_configured_layers(text, "", path), path)
+    if whole != model.config.input_length:
+        raise InputError(
+            f"an input of {whole} bases", where=str(path), expected=f"{model.config.input_length}, as in its parts"
+        )
     return KerasModel(model.eval(), Layout("chrombpnet", layers, places, text))
 
 
@@ -281,10 +286,6 @@ class _Tower:
         """Input length, and bases that are cropped from the profile."""
         try:
             names = {layer["config"]["name"] for layer in configured}
-            (shape,) = (
-                layer["config"]["batch_input_shape"] for layer in configured if layer["class_name"] == "InputLayer"
-            )
-            _, input_length, channels = shape
             profile = next(name for name in _spellings(self.names, "prof_out_precrop") if name in names)
             crops = [
                 layer["config"]["cropping"]
@@ -294,11 +295,9 @@ class _Tower:
             cropped = sum(left + right for left, right in crops)
         except (LookupError, StopIteration, TypeError, ValueError, AttributeError) as error:
             raise _foreign_configuration(self.path, error) from None
-        if type(input_length) is not int or channels != 4:
-            raise InputError(f"an input of shape {shape}", where=self.path, expected="a fixed length of four channels")
         if any(left != right for left, right in crops):
             raise InputError(f"the profile is cropped by {crops}", where=self.path, expected="the same on both sides")
-        return input_length, cropped
+        return _input_length(configured, self.path), cropped
 
     def _check_layers(self, configured: Sequence[Mapping[str, Any]]) -> None:
         """Stop where Keras's configuration has a layer do something else than our model does."""
@@ -378,6 +377,17 @@ def _configured_layers(text: str, group: str, path: Path) -> Sequence[Mapping[st
         return next(layer["config"]["layers"] for layer in layers if layer["config"]["name"] == group)
     except (ValueError, TypeError, LookupError, StopIteration) as error:
         raise _foreign_configuration(path, error) from None
+
+
+def _input_length(configured: Sequence[Mapping[str, Any]], path: Path) -> int:
+    """Bases that a model or a tower reads, by Keras's configuration of its layers."""
+    try:
+        (shape,) = (layer["config"]["batch_input_shape"] for layer in configured if layer["class_name"] == "InputLayer")
+    except (LookupError, TypeError, ValueError) as error:
+        raise _foreign_configuration(path, error) from None
+    if not (isinstance(shape, list) and len(shape) == 3 and type(shape[1]) is int and shape[::2] == [None, 4]):
+        raise InputError(f"an input of shape {shape}", where=str(path), expected="a fixed length of four channels")
+    return shape[1]
 
 
 def _foreign_configuration(path: Path, error: Exception) -> InputError:

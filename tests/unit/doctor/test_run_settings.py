@@ -51,3 +51,16 @@ def test_wrong_configurations(small, text, words):
         load_run(["no.yaml"])
     with pytest.raises(InputError, match="no workflow of bpflow"):
         load_run(["config.yaml"], "elsewhere/Snakefile")
+
+
+def test_files_of_one_sample_alone_are_among_the_inputs(small):
+    run = small.load()
+    Path("own.yaml").write_text("variants: {file: only.vcf}\ntrain: 1\n")
+    Path("only.vcf").touch()
+    sheet = Path(run.config["samples"])
+    header, *rows = sheet.read_text().splitlines()
+    sheet.write_text("\n".join([f"{header}\tconfig", *(f"{row}\town.yaml" for row in rows)]) + "\n")
+    with pytest.raises(InputError, match=r"own\.yaml, key train: unknown key"):
+        load_run(["config.yaml"], run.snakefile)
+    Path("own.yaml").write_text("variants: {file: only.vcf}\n")
+    assert "only.vcf" in [file.path for file in load_run(["config.yaml"], run.snakefile).inputs]
