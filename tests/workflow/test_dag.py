@@ -849,8 +849,6 @@ def test_command_line_accepts_every_command(project: Project) -> None:
         "motifs": {"database": "{data}/motifs.tsv"},
         "mutagenesis": {"regions": "{data}/given.narrowPeak"},
         "model": {"allow_cpu": True},
-        "predictions": {"parts": 2},
-        "contributions": {"parts": 2},
         "peaks": {"reproducible": "replicates"},
         "reads": {"exclude_flags": []},
         "truth": "{data}/truth.json",
