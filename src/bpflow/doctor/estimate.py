@@ -16,7 +16,7 @@ from bpflow.doctor.finding import Finding
 from bpflow.doctor.jobs import Plan
 from bpflow.doctor.run_settings import RunSettings
 from bpflow.files import open_binary
-from bpflow.settings import Sample, candidate_factors
+from bpflow.settings import candidate_factors
 
 __all__ = ["Work", "check_time", "estimate_work", "pass_gigaflops"]
 
@@ -79,8 +79,12 @@ def estimate_work(run: RunSettings, plan: Plan) -> Work:
         work.peaks += peaks
         reads = sum(Path(path).stat().st_size for path in sample.reads if Path(path).is_file())
         work.data_seconds += READ_SECONDS * reads / 1e9
-        work.gigaflops += _gigaflops(sample, peaks)
-        work.disk += reads / 2 + _disk(config, peaks)
+        work.disk += reads / 2
+        if sample.trains_bias:
+            work.gigaflops += _bias_gigaflops(config, peaks)
+        if sample.train == "all":
+            work.gigaflops += _model_gigaflops(config, peaks)
+            work.disk += _disk(config, peaks)
     return work
 
 
@@ -108,19 +112,22 @@ def check_time(run: RunSettings, work: Work, *, elsewhere: bool) -> Iterator[Fin
     yield Finding(GROUP, "models", "check" if work.gigaflops / rate > 2 * 86_400 else "good", text, advice)
 
 
-def _gigaflops(sample: Sample, peaks: int) -> float:
-    """Operations of one sample's models over all its folds, in 10^9."""
-    config = sample.config
+def _bias_gigaflops(config: Mapping[str, Any], peaks: int) -> float:
+    """Operations of one sample's bias models over all its folds, in 10^9."""
+    bias, _ = pass_gigaflops(config["model"])
+    folds, n = len(config["folds"]["run"]), max(config["folds"]["n"], 3)
+    examples = config["nonpeaks"]["ratio"] * peaks * (TRAINING_PASSES * (n - 2) + 1) / n
+    return folds * max(1, len(candidate_factors(config))) * config["training"]["epochs"] * examples * bias
+
+
+def _model_gigaflops(config: Mapping[str, Any], peaks: int) -> float:
+    """Operations of one sample's ChromBPNets over all its folds, and of what they are asked, in 10^9."""
     bias, whole = pass_gigaflops(config["model"])
     training, folds, n = config["training"], len(config["folds"]["run"]), max(config["folds"]["n"], 3)
     train, valid, test = peaks * (n - 2) / n, peaks / n, peaks / n
-    epochs, background = training["epochs"], 1 + training["negative_ratio"]
-    of_bias = epochs * config["nonpeaks"]["ratio"] * (TRAINING_PASSES * train + valid) * bias
-    trained = of_bias * max(1, len(candidate_factors(config))) if sample.trains_bias else 0.0
-    if sample.train == "bias":
-        return folds * trained
     # The bias part is frozen.
-    trained += epochs * background * (train * (TRAINING_PASSES * (whole - bias) + bias) + valid * whole)
+    epoch = train * (TRAINING_PASSES * (whole - bias) + bias) + valid * whole
+    trained = training["epochs"] * (1 + training["negative_ratio"]) * epoch
     predicted = 2 * test * (whole + bias) + peaks * whole
     footprints = FOOTPRINT_MOTIFS * config["footprints"]["backgrounds"] * (whole + bias)
     contributions = config["contributions"]

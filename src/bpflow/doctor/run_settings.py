@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,16 @@ from typing import Any
 import yaml
 
 from bpflow.errors import InputError
-from bpflow.settings import Sample, fetched_files, load_schema, made_by_demo, overriding, read_samples, resolve_config
+from bpflow.settings import (
+    Sample,
+    fetched_files,
+    laid_over,
+    load_schema,
+    made_by_demo,
+    overriding,
+    read_samples,
+    resolve_config,
+)
 
 __all__ = ["InputFile", "RunSettings", "load_run"]
 
@@ -100,12 +109,16 @@ def load_run(configfiles: Sequence[str], snakefile: str | os.PathLike[str] | Non
     workflow = _snakefile(snakefile)
     config: dict[str, Any] = {}
     for path in (*([STARTER] if Path(STARTER).is_file() else []), *configfiles):
-        config = _laid_over(config, _read(path))
+        config = laid_over(config, _read(path))
     schemas = workflow.parent / "workflow" / "schemas"
     schema = load_schema(schemas / "config.schema.yaml")
     resolved = resolve_config(config, schema)
-    rows = load_schema(schemas / "samples.schema.yaml")
-    samples = read_samples(resolved["samples"], rows, resolved, config_of=overriding(config, schema))
+    samples = read_samples(
+        resolved["samples"],
+        load_schema(schemas / "samples.schema.yaml"),
+        resolved,
+        config_of=overriding(config, schema),
+    )
     return RunSettings(workflow, tuple(configfiles), resolved, samples)
 
 
@@ -132,11 +145,3 @@ def _read(path: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise InputError("no keys", where=path, expected="a configuration, as in config/config.yaml")
     return content
-
-
-def _laid_over(below: Any, above: Mapping[str, Any]) -> dict[str, Any]:
-    """What Snakemake makes of two configurations: sections key by key, anything else replaced."""
-    result = dict(below) if isinstance(below, Mapping) else {}
-    for key, value in above.items():
-        result[key] = _laid_over(result.get(key), value) if isinstance(value, Mapping) else value
-    return result

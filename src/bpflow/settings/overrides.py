@@ -14,7 +14,7 @@ from bpflow.settings.config import resolve_config
 from bpflow.settings.paths import made_by_demo
 from bpflow.settings.schema import check_schema
 
-__all__ = ["RUN_WIDE", "differences", "overriding"]
+__all__ = ["RUN_WIDE", "differences", "laid_over", "overriding"]
 
 #: Keys and sections that all samples of a run have in common.
 RUN_WIDE = ("data", "samples", "results", "genome", "folds", "peak_sets", "report")
@@ -46,7 +46,7 @@ def overriding(
         if path not in known:
             changes = _read(path, schema)
             try:
-                known[path] = resolve_config(_laid_over(config, changes), schema, made=made)
+                known[path] = resolve_config(laid_over(config, changes), schema, made=made)
             except InputError as error:
                 where = f"{path} over the {error.where}"
                 raise InputError(error.found, where=where, expected=error.expected, mend=error.mend) from None
@@ -64,6 +64,18 @@ def differences(config: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str
             if inside:
                 result[key] = inside
         elif value != config[key]:
+            result[key] = value
+    return result
+
+
+def laid_over(config: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay `changes` over a configuration as Snakemake does it: sections key by key, anything else replaced."""
+    result = copy.deepcopy(dict(config))
+    for key, value in changes.items():
+        if isinstance(value, Mapping):
+            below = result.get(key)
+            result[key] = laid_over(below if isinstance(below, Mapping) else {}, value)
+        else:
             result[key] = value
     return result
 
@@ -86,13 +98,3 @@ def _read(path: str, schema: Mapping[str, Any]) -> dict[str, Any]:
     # Nothing must be given here.
     check_schema(changes, {**schema, "required": []}, lambda key: f"{path}, key {key}" if key else path)
     return changes
-
-
-def _laid_over(config: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    result = copy.deepcopy(dict(config))
-    for key, value in changes.items():
-        if isinstance(value, Mapping):
-            result[key] = _laid_over(result.get(key) or {}, value)
-        else:
-            result[key] = value
-    return result

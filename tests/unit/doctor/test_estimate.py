@@ -44,6 +44,22 @@ def test_candidates_are_trained_too(small):
     assert three.gigaflops > one.gigaflops
 
 
+def test_what_a_sample_does_not_train_is_not_counted(small):
+    whole = estimate_work(small.load(), PLAN)
+    small.rows = ["sample\tassay\treads\tpeaks\tbias_from\ttrain"]
+    small.rows += ["A\tATAC\treads.tsv.gz\tpeaks.bed\t\tbias", "B\tATAC\treads.tsv.gz\tpeaks.bed\tA\tall"]
+    shared = estimate_work(small.load(), PLAN)
+    assert shared.gigaflops == pytest.approx(whole.gigaflops)
+    assert shared.peaks == 4
+
+
+def test_a_sample_has_a_configuration_of_its_own(small):
+    once = estimate_work(small.load(), PLAN)
+    Path("own.yaml").write_text("footprints: {backgrounds: 512}\n")
+    small.rows = [f"{small.rows[0]}\tconfig", f"{small.rows[1]}\town.yaml"]
+    assert estimate_work(small.load(), PLAN).gigaflops > 1.5 * once.gigaflops
+
+
 def test_peaks_that_are_yet_to_be_called_are_guessed_and_those_called_counted(small):
     small.rows = ["sample\tassay\treads", "A\tATAC\treads.tsv.gz"]
     work = estimate_work(small.load(), PLAN)
