@@ -9,6 +9,7 @@ from __future__ import annotations
 import faulthandler
 import mmap
 import multiprocessing
+import os
 import resource
 import shutil
 import struct
@@ -27,12 +28,14 @@ from bpflow.errors import InputError
 
 __all__ = ["DisagreementError", "Findings", "Target", "examine", "fuzz"]
 
-# Seconds that one file may take, on a machine that has other work as well.
+# Seconds of a processor that one file may take, and of the clock, on a machine that has other work as well.
 PATIENCE = 10.0
+LONG_PATIENCE = 120.0
 # Address space that a reader may take beyond what the process has once all is imported.
 HEADROOM = 1 << 30
 BATCH = 500
-STATE = struct.Struct("<dqqd")
+# When the file in hand was begun, by the clock and by the processor, files, accepted ones, and the slowest's seconds.
+STATE = struct.Struct("<ddqqd")
 STACK = "stack.txt"
 SETTINGS = settings(
     max_examples=BATCH,
@@ -150,12 +153,13 @@ def _watch(
     hung = False
     while child.is_alive():
         child.join(0.2)
-        started = STATE.unpack(state[:])[0]
-        if started and time.monotonic() - started > PATIENCE and child.is_alive():
+        started, used = STATE.unpack(state[:])[:2]
+        waited, worked = time.monotonic() - started, _processor_time(child.pid) - used
+        if started and child.is_alive() and (worked > PATIENCE or waited > LONG_PATIENCE):
             hung = True
             child.kill()
             child.join()
-    started, files, accepted, slowest = STATE.unpack(state[:])
+    started, _, files, accepted, slowest = STATE.unpack(state[:])
     findings.files += files
     findings.accepted += accepted
     findings.slowest = max(findings.slowest, slowest)
@@ -196,7 +200,7 @@ def _child(
             return
         path.write_bytes(content)
         resource.setrlimit(resource.RLIMIT_AS, (_taken() + HEADROOM, resource.RLIM_INFINITY))
-        state[:] = STATE.pack(started, count, accepted, slowest)
+        state[:] = STATE.pack(started, time.process_time(), count, accepted, slowest)
         try:
             accepted += examine(target, path)
         except Exception as error:
@@ -208,7 +212,7 @@ def _child(
             resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
             count += 1
             slowest = max(slowest, time.monotonic() - started)
-            state[:] = STATE.pack(0.0, count, accepted, slowest)
+            state[:] = STATE.pack(0.0, 0.0, count, accepted, slowest)
 
     # Libraries keep some memory of files that they found damaged; then another child goes on.
     while time.monotonic() < end and _taken() < first_taken + HEADROOM:
@@ -222,6 +226,15 @@ def _child(
 def _taken() -> int:
     """Address space of this process, in bytes."""
     return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+
+
+def _processor_time(pid: int | None) -> float:
+    """Seconds of a processor that a process has taken; of one that has ended, none."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _signature(error: BaseException) -> str:
