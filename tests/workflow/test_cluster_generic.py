@@ -92,11 +92,3 @@ def test_a_job_that_is_killed_is_noticed(project, system):
     assert "Error in rule genome" in shown
     asked = shlex.join((project.folder / "asked").read_text().splitlines())
     assert "gpu" not in asked or "ngpus=0" in asked
-
-
-def test_the_page_names_all_rules_that_use_a_gpu():
-    rules = "\n".join(path.read_text() for path in sorted((ROOT / "workflow/rules").glob("*.smk")))
-    with_gpu = {text.split(":")[0] for text in re.split(r"^rule ", rules, flags=re.MULTILINE)[1:] if "gpu=GPU" in text}
-    with_gpu |= {new for old, new in re.findall(r"^use rule (\w+) as (\w+)", rules, re.MULTILINE) if old in with_gpu}
-    named = re.search(r"Rules that use a GPU: (.*?);", GUIDE, flags=re.DOTALL).group(1)
-    assert set(re.findall(r"`(\w+)`", named)) == with_gpu
