@@ -8,6 +8,7 @@ PYTHON ?= python3
 CORES ?= all
 ASSAY ?= ATAC
 PYTEST_ARGS ?=
+WORKERS ?= 2
 SCALE ?= 1
 FUZZ ?=
 FUZZ_MINUTES ?= 10
@@ -25,7 +26,12 @@ help:  ## show this list
 
 setup: .venv/.setup  ## install what runs need into .venv
 
-setup-test: .venv/.setup-test  ## install what tests need into .venv
+setup-# Files of tests beside each other, each with one thread where a test does not ask for more.
+BESIDE := OMP_NUM_THREADS=1 python -m pytest -n $(WORKERS) --dist loadfile
+# What pytest ends with where PYTEST_ARGS chooses none.
+NONE_CHOSEN := 5
+
+test: .venv/.setup-test  ## install what tests need into .venv
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -47,10 +53,11 @@ demo: .venv/.setup  ## run the embedded demo; make demo ASSAY=DNASE for the othe
 	@echo "The report: $(CURDIR)/$(DEMO_REPORT)"
 
 test: .venv/.setup-test  ## run all tests
-	$(RUN) python -m pytest $(PYTEST_ARGS)
+	$(RUN) $(BESIDE) -m "not alone" $(PYTEST_ARGS) || [[ $$? -eq $(NONE_CHOSEN) ]]
+	$(RUN) python -m pytest -m alone $(PYTEST_ARGS) || [[ $$? -eq $(NONE_CHOSEN) ]]
 
 test-fast: .venv/.setup-test  ## run the tests that take less than five minutes together
-	$(RUN) python -m pytest -m "not slow and not system" $(PYTEST_ARGS)
+	$(RUN) $(BESIDE) -m "not slow and not system" $(PYTEST_ARGS)
 
 bench: .venv/.setup-test  ## time the data steps at human scale beside other programs; make bench SCALE=0.01 for a look
 	$(RUN) python benchmarks/data_path.py --scale $(SCALE)

@@ -22,7 +22,7 @@ from plans import ROOT
 from runs import ON_THIS_MACHINE, QUICK, Run
 from slurm_cluster import PROGRAMS, SlurmCluster, find, running_cluster
 
-pytestmark = [pytest.mark.slow, pytest.mark.system]
+pytestmark = [pytest.mark.alone, pytest.mark.slow, pytest.mark.system]
 
 # Sums are rounded otherwise with another number of threads.
 THREADS = ("--max-threads", "2")
