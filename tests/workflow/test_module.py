@@ -63,5 +63,3 @@ def test_a_rule_of_each_module_runs(outer: Path) -> None:
     for target in targets:
         assert json.loads((outer / target).read_text())["stage"] == "genome"
         assert (outer / target).with_name("genome.seq").stat().st_size == 3200
-    # For `bpflow status`.
-    assert (outer / "results/logs/plan.json").is_file()
