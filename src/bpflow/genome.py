@@ -261,6 +261,8 @@ def sequence_names(fasta: str | os.PathLike[str]) -> list[str]:
                 )
             while block:
                 for name in _headers(block):
+                    if not name.isprintable():
+                        raise InputError(f"the name {name!r}", where=str(fasta), expected="letters that can be printed")
                     if name in names:
                         raise InputError(f"the name {name!r} comes twice", where=str(fasta), expected="unique names")
                     names[name] = None

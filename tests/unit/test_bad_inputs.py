@@ -249,6 +249,7 @@ MISTAKES = {
     "not a FASTA": (lambda k: k.make_genome("chr1\t5\n"), r"g\.fa, line 1: starts with b'c'"),
     "empty FASTA": (lambda k: k.make_genome(""), r"g\.fa, line 1: starts with b''"),
     "protein letters": (lambda k: k.make_genome(">a\nACGTJJ\n"), r"the letter 'J' at a:4 \(0-based\) is no DNA"),
+    "a name with a bell": (lambda k: k.make_genome(">a\a\nACGT\n"), r"the name 'a\\x07'.*can be printed"),
     "a name twice": (lambda k: k.make_genome(">a\nACGT\n>a\nACGT\n"), "the name 'a' comes twice"),
     "an empty sequence": (lambda k: k.make_genome(">a\n>b\nACGT\n"), "the sequence 'a' is empty"),
     "truncated FASTA gzip": (

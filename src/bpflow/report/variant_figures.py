@@ -56,7 +56,7 @@ def draw_variant(
         figure = Figure(figsize=(WIDTH, sum(heights)), layout="constrained")
         rows = figure.subplots(len(heights), squeeze=False, height_ratios=heights)[:, 0]
         _draw_profiles(rows[0], {"reference": reference, "alternative": alternative})
-        rows[0].set_title(title, fontsize="medium")
+        rows[0].set_title(title, fontsize="medium", parse_math=False)
         for axes, panel in zip(rows[1:], panels, strict=True):
             panel.draw(axes)
         rows[-1].set_xlabel("bases from the first base of the variant, in each allele")

@@ -50,3 +50,8 @@ def test_no_window_system_is_touched(tmp_path):
     before = "matplotlib.pyplot" in sys.modules
     draw_variant(tmp_path / "v.svg", *profiles(), title="x")
     assert ("matplotlib.pyplot" in sys.modules) == before
+
+
+def test_a_title_is_no_formula(tmp_path):
+    draw_variant(tmp_path / "v.svg", *profiles(), title=r"rs$\frac$<b>")
+    assert r"rs$\frac$&lt;b&gt;" in (tmp_path / "v.svg").read_text()
