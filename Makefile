@@ -26,12 +26,7 @@ help:  ## show this list
 
 setup: .venv/.setup  ## install what runs need into .venv
 
-setup-# Files of tests beside each other, each with one thread where a test does not ask for more.
-BESIDE := OMP_NUM_THREADS=1 python -m pytest -n $(WORKERS) --dist loadfile
-# What pytest ends with where PYTEST_ARGS chooses none.
-NONE_CHOSEN := 5
-
-test: .venv/.setup-test  ## install what tests need into .venv
+setup-test: .venv/.setup-test  ## install what tests need into .venv
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -51,6 +46,11 @@ demo: .venv/.setup  ## run the embedded demo; make demo ASSAY=DNASE for the othe
 	@[[ "$(ASSAY)" == ATAC || "$(ASSAY)" == DNASE ]] || { echo "ASSAY=$(ASSAY) is not known: ATAC or DNASE" >&2; exit 1; }
 	@$(RUN) python -m snakemake --cores $(CORES) --configfile $(DEMO_CONFIG)
 	@echo "The report: $(CURDIR)/$(DEMO_REPORT)"
+
+# Files of tests beside each other, each with one thread where a test does not ask for more.
+BESIDE := OMP_NUM_THREADS=1 python -m pytest -n $(WORKERS) --dist loadfile
+# What pytest ends with where PYTEST_ARGS chooses none.
+NONE_CHOSEN := 5
 
 test: .venv/.setup-test  ## run all tests
 	$(RUN) $(BESIDE) -m "not alone" $(PYTEST_ARGS) || [[ $$? -eq $(NONE_CHOSEN) ]]
