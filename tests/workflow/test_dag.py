@@ -764,7 +764,7 @@ def test_status_knows_every_step_and_where_its_files_are() -> None:
         steps |= {step.replace(wildcard[0], value) for value in choices[wildcard[1]]} if wildcard else {step}
     # This one is not timed.
     assert steps - {"resolved_config"} == set(STAGE_OF)
-    timed = re.findall(r'log:\s+"<logs>/(.*)\.log",\s+benchmark:\s+"<benchmarks>/(.*)\.tsv"', rules)
+    timed = re.findall(r'log:\s+f?"<logs>/(.*)\.log",\s+benchmark:\s+f?"<benchmarks>/(.*)\.tsv"', rules)
     assert len(timed) == rules.count("benchmark:")
     assert all(log == benchmark for log, benchmark in timed)
 
