@@ -113,7 +113,12 @@ def peaks(folder: Path) -> Target:
         narrow, regions = len(rows[0]) == 10, []
         for row in rows:
             interval = _interval(row)
-            if interval is None or interval[0] not in SIZES or not _is_text(b"\t".join(row)):
+            if (
+                interval is None
+                or any(len(text) > 12 for text in row[1:3] + row[9:10] * narrow)
+                or interval[0] not in SIZES
+                or not _is_text(b"\t".join(row))
+            ):
                 return None
             name, start, end = interval
             summit, values = (end - start) // 2, (0.0, -1.0, -1.0)
