@@ -58,9 +58,9 @@ def fragments(folder: Path) -> Target:
 
     def reference(path: Path) -> object:
         lines = _lines(path)
-        if lines is None or not _is_text(b"".join(lines)):
+        if lines is None or not _is_text(b"".join(line for line in lines if not line.startswith(b"#"))):
             return None
-        if any(b"\r" in line[:-1] for line in lines):
+        if any(b"\r" in line[:-1] or not _is_text(line) for line in lines):
             return NotImplemented
         rows = [line.removesuffix(b"\r").split(b"\t") for line in lines if not line.startswith(b"#")]
         has_strand = bool(rows) and len(rows[0]) > 5 and rows[0][5] in (b"+", b"-")
@@ -113,7 +113,12 @@ def peaks(folder: Path) -> Target:
         narrow, regions = len(rows[0]) == 10, []
         for row in rows:
             interval = _interval(row)
-            if interval is None or interval[0] not in SIZES or not _is_text(b"\t".join(row)):
+            if (
+                interval is None
+                or any(len(text) > 12 for text in row[1:3] + row[9:10] * narrow)
+                or interval[0] not in SIZES
+                or not _is_text(b"\t".join(row))
+            ):
                 return None
             name, start, end = interval
             summit, values = (end - start) // 2, (0.0, -1.0, -1.0)

@@ -301,7 +301,7 @@ class _Tower:
 
     def _check_layers(self, configured: Sequence[Mapping[str, Any]]) -> None:
         """Stop where Keras's configuration has a layer do something else than our model does."""
-        given = {layer["config"]["name"]: layer["config"] for layer in configured}
+        given = {layer["config"]["name"]: {**layer["config"], "class": layer["class_name"]} for layer in configured}
         for name, options in self._expected_layers().items():
             if name not in given:
                 raise InputError(f"no layer {name} in model_config", where=self.path, expected="all layers")
@@ -314,15 +314,16 @@ class _Tower:
         """What Keras's configuration is to say of each layer."""
         keras_names = {name: place.split("/")[-2] for name, place in self.places.items() if name.endswith("weight")}
         layers: dict[str, dict[str, Any]] = {
-            keras_names.pop("counts.weight"): {"units": 1, "activation": "linear", "use_bias": True},
+            keras_names.pop("counts.weight"): {"class": "Dense", "units": 1, "activation": "linear", "use_bias": True},
         }
         for layer in range(1, self.layers + 1):
             margin = (self.model.config.dilated_kernel - 1) // 2 * 2**layer
-            layers[self.names.cropped(layer)] = {"cropping": [margin, margin]}
+            layers[self.names.cropped(layer)] = {"class": "Cropping1D", "cropping": [margin, margin]}
         dilations = {f"tower.dilated.{layer - 1}.weight": 2**layer for layer in range(1, self.layers + 1)}
         for name, keras_name in keras_names.items():
             layers[keras_name] = {
                 **CONVOLUTION,
+                "class": "Conv1D",
                 "kernel_size": [self.arrays[name].shape[0]],
                 "filters": self.arrays[name].shape[2],
                 "dilation_rate": [dilations.get(name, 1)],
