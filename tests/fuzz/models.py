@@ -86,6 +86,9 @@ def keras(folder: Path) -> Target:
     def reference(path: Path) -> object:
         try:
             weights, meaning = _keras_content(path)
+        except (OSError, RuntimeError, KeyError):
+            # It walks through parts of the file that no model needs.
+            return NotImplemented
         except Exception:
             return None
         return weights if meaning in good else None
