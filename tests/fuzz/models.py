@@ -180,7 +180,9 @@ def _meaning(configuration: Any) -> tuple[Any, ...]:
         if "layers" in options:
             found.append((layer["config"]["name"], _meaning(layer)))
         elif layer["class_name"] in ("Conv1D", "Cropping1D", "Dense"):
-            found.append((options["name"], layer["class_name"], *(str(options.get(*item)) for item in MEANING.items())))
+            # Nothing else in a file speaks of a cropping layer by its name.
+            name = "" if layer["class_name"] == "Cropping1D" else options["name"]
+            found.append((name, layer["class_name"], *(str(options.get(*item)) for item in MEANING.items())))
         elif layer["class_name"] == "InputLayer":
             found.append(str(options["batch_input_shape"]))
     return tuple(found)
