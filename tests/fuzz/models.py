@@ -86,6 +86,9 @@ def keras(folder: Path) -> Target:
     def reference(path: Path) -> object:
         try:
             weights, meaning = _keras_content(path)
+        except (OSError, RuntimeError, KeyError):
+            # It walks through parts of the file that no model needs.
+            return NotImplemented
         except Exception:
             return None
         return weights if meaning in good else None
@@ -177,7 +180,9 @@ def _meaning(configuration: Any) -> tuple[Any, ...]:
         if "layers" in options:
             found.append((layer["config"]["name"], _meaning(layer)))
         elif layer["class_name"] in ("Conv1D", "Cropping1D", "Dense"):
-            found.append((options["name"], layer["class_name"], *(str(options.get(*item)) for item in MEANING.items())))
+            # Nothing else in a file speaks of a cropping layer by its name.
+            name = "" if layer["class_name"] == "Cropping1D" else options["name"]
+            found.append((name, layer["class_name"], *(str(options.get(*item)) for item in MEANING.items())))
         elif layer["class_name"] == "InputLayer":
             found.append(str(options["batch_input_shape"]))
     return tuple(found)

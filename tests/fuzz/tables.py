@@ -66,8 +66,9 @@ def fragments(folder: Path) -> Target:
         has_strand = bool(rows) and len(rows[0]) > 5 and rows[0][5] in (b"+", b"-")
         plus, minus, kept = [], [], 0
         for row in rows:
-            # The parser's numbers may begin with blanks and a plus.
-            interval = _interval([row[0], *(text.lstrip(b" ").removeprefix(b"+") for text in row[1:3])])
+            # The parser's numbers may begin with blanks and a sign.
+            numbers = [re.sub(rb"^ *(?:\+|-(?=0+$))?", b"", text) for text in row[1:3]]
+            interval = _interval([row[0], *numbers])
             strand = row[5] if has_strand and len(row) > 5 else b""
             if interval is None or (has_strand and strand not in (b"+", b"-")):
                 return None

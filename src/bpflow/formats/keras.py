@@ -285,7 +285,9 @@ class _Tower:
     def _lengths(self, configured: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
         """Input length, and bases that are cropped from the profile."""
         try:
-            names = {layer["config"]["name"] for layer in configured}
+            names = [layer["config"]["name"] for layer in configured]
+            if len(set(names)) < len(names):
+                raise ValueError("a layer comes twice")
             profile = next(name for name in _spellings(self.names, "prof_out_precrop") if name in names)
             crops = [
                 layer["config"]["cropping"]

@@ -271,6 +271,7 @@ DAMAGES = {
     "other dilations": ("bias", configured('"dilation_rate": [4]', '"dilation_rate": [3]'), r"dilation_rate \[3\]"),
     "another activation": ("bias", configured('"relu"', '"tanh"'), "activation 'tanh'"),
     "another padding": ("nobias", configured('"valid"', '"same"'), "padding 'same'"),
+    "a layer twice": ("bias", configured('"name": "bpnet_2crop"', '"name": "bpnet_1crop"'), "a layer comes twice"),
     "another kind of layer": ("bias", configured('"class_name": "Cropping1D"', '"class_name": "Crop"'), "class 'Crop'"),
     "strides": ("bias", configured('"strides": [1]', '"strides": [2]'), "strides"),
     "a profile cropped on one side": ("bias", configured('"cropping": [47, 47]', '"cropping": [0, 94]'), "cropped by"),
