@@ -272,6 +272,11 @@ DAMAGES = {
     "another activation": ("bias", configured('"relu"', '"tanh"'), "activation 'tanh'"),
     "another padding": ("nobias", configured('"valid"', '"same"'), "padding 'same'"),
     "a layer twice": ("bias", configured('"name": "bpnet_2crop"', '"name": "bpnet_1crop"'), "a layer comes twice"),
+    "a profile that is not cropped": (
+        "bias",
+        configured('"prof_out_precrop", 0, 0', '"gap", 0, 0'),
+        "does not fit its w",
+    ),
     "another kind of layer": ("bias", configured('"class_name": "Cropping1D"', '"class_name": "Crop"'), "class 'Crop'"),
     "strides": ("bias", configured('"strides": [1]', '"strides": [2]'), "strides"),
     "a profile cropped on one side": ("bias", configured('"cropping": [47, 47]', '"cropping": [0, 94]'), "cropped by"),
