@@ -277,7 +277,7 @@ DAMAGES = {
         configured('"prof_out_precrop", 0, 0', '"gap", 0, 0'),
         "does not fit its w",
     ),
-    "another kind of layer": ("bias", configured('"class_name": "Cropping1D"', '"class_name": "Crop"'), "class 'Crop'"),
+    "another kind of layer": ("bias", configured('"class_name": "Dense"', '"class_name": "Conv1D"'), "class 'Conv1D'"),
     "strides": ("bias", configured('"strides": [1]', '"strides": [2]'), "strides"),
     "a profile cropped on one side": ("bias", configured('"cropping": [47, 47]', '"cropping": [0, 94]'), "cropped by"),
     "any input length": ("bias", configured("[null, 300, 4]", "[null, null, 4]"), "a fixed length"),
