@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -20,6 +22,19 @@ SIGNATURE = b"\x89HDF\r\n\x1a\n"
 UNREADABLE = (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError, OverflowError, MemoryError)
 # HDF5's usual filter, deflate, packs no tighter than 1 : 1032.
 DENSEST = 1100
+# HDF5's own code may crash or go round for ever in a damaged heap or tree, which only another process survives.
+TRIAL = """
+import resource, sys, h5py
+resource.setrlimit(resource.RLIMIT_AS, (1 << 32, 1 << 32))
+def look(name, item):
+    dict(item.attrs)
+    if isinstance(item, h5py.Dataset) and item.dtype.kind == "O" and item.shape is not None:
+        item[()]
+with h5py.File(sys.argv[1], "r") as handle:
+    look("/", handle)
+    handle.visititems(look)
+"""
+PATIENCE = 60
 
 
 class StoredFile:
@@ -128,6 +143,8 @@ def opened_hdf5(path: str | os.PathLike[str], expected: str) -> Iterator[StoredF
     """
     existing(path, expected)
     try:
+        if is_hdf5(path):
+            _try(path)
         handle = h5py.File(path, "r")
     except UNREADABLE as error:
         raise InputError(
@@ -138,6 +155,18 @@ def opened_hdf5(path: str | os.PathLike[str], expected: str) -> Iterator[StoredF
         ) from None
     with handle:
         yield StoredFile(handle, path, expected)
+
+
+def _try(path: str | os.PathLike[str]) -> None:
+    """Read names, attributes and texts in another process; raises an `OSError` where that crashes or does not end."""
+    command = [sys.executable, "-c", TRIAL, os.path.abspath(path)]
+    try:
+        ended = subprocess.run(command, capture_output=True, timeout=PATIENCE, check=False).returncode
+    except subprocess.TimeoutExpired:
+        raise OSError("HDF5 does not come to an end with it") from None
+    # What h5py itself complains of is told where it is read.
+    if ended < 0:
+        raise OSError(f"HDF5 crashes on it, signal {-ended}")
 
 
 def is_hdf5(path: str | os.PathLike[str]) -> bool:

@@ -209,7 +209,6 @@ def _child(
                 _keep(folder, fault, path, traceback.format_exc())
                 raise
         finally:
-            resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
             count += 1
             slowest = max(slowest, time.monotonic() - started)
             state[:] = STATE.pack(0.0, 0.0, count, accepted, slowest)

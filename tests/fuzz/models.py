@@ -279,6 +279,8 @@ HDF5_KINDS: tuple[Callable[[h5py.File, str, int], None], ...] = (
     *(_leave_out, _other_dataset, _other_shape, _nothing, _text, _claim, _soft_link, _external_link),
     *(_external_storage, _numbers, _attribute, _configuration, _configuration, _configuration),
 )
+# What is made larger is claimed alone: values of it would fill the memory.
+MOST_VALUES = 1 << 16
 HDF5_CHANGES = st.lists(st.tuples(st.integers(0, len(HDF5_KINDS) - 1), PLACE, PLACE), min_size=1, max_size=3)
 
 
@@ -288,9 +290,10 @@ def _remade_hdf5(content: bytes, changes: Sequence[tuple[int, int, int]]) -> byt
     with h5py.File(file, "r+") as handle:
         for kind, place, number in changes:
             names = _objects(handle)
-            if names:
-                try:
-                    HDF5_KINDS[kind](handle, names[place % len(names)], number)
-                except (KeyError, ValueError, OSError, RuntimeError, TypeError):
-                    continue
+            name = names[place % len(names)] if names else ""
+            try:
+                if getattr(handle[name], "size", 0) < MOST_VALUES:
+                    HDF5_KINDS[kind](handle, name, number)
+            except (KeyError, ValueError, OSError, RuntimeError, TypeError, AttributeError):
+                continue
     return file.getvalue()

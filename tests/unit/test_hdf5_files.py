@@ -6,6 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
+from bpflow import hdf5_files
 from bpflow.errors import InputError
 from bpflow.hdf5_files import is_hdf5, opened_hdf5
 
@@ -68,6 +69,29 @@ def test_what_is_not_stored_is_refused(path, name, message):
         pytest.raises(InputError, match=rf"m\.h5: .*{message}.*Expected numbers"),
     ):
         stored.dataset(name, kinds="f")
+
+
+def test_a_file_that_hdf5_never_ends_with_or_crashes_on_is_refused(path, monkeypatch):
+    monkeypatch.setattr(hdf5_files, "TRIAL", "while True: pass")
+    monkeypatch.setattr(hdf5_files, "PATIENCE", 1)
+    with pytest.raises(InputError, match="HDF5 does not come to an end with it"), opened_hdf5(path, "numbers"):
+        pass
+    monkeypatch.setattr(hdf5_files, "TRIAL", "import os; os.kill(os.getpid(), 11)")
+    with pytest.raises(InputError, match="HDF5 crashes on it, signal 11"), opened_hdf5(path, "numbers"):
+        pass
+
+
+def test_a_damaged_heap_is_refused(tmp_path, monkeypatch):
+    """An object's size that leaves its heap, on which HDF5 2.0 goes round for ever."""
+    with h5py.File(tmp_path / "m.h5", "w") as handle:
+        handle.attrs["names"] = ["bpnet_1st_conv/kernel:0", "bpnet_1conv/kernel:0"]
+    content = bytearray((tmp_path / "m.h5").read_bytes())
+    place = content.index(b"bpnet_1conv/kernel:0")
+    content[place - 7] ^= 0x06
+    (tmp_path / "m.h5").write_bytes(content)
+    monkeypatch.setattr(hdf5_files, "PATIENCE", 5)
+    with pytest.raises(InputError, match=r"m\.h5"), opened_hdf5(tmp_path / "m.h5", "names") as stored:
+        stored.attributes()
 
 
 def test_a_file_cut_short_is_refused(path):

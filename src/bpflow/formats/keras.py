@@ -289,16 +289,18 @@ class _Tower:
             if len(set(names)) < len(names):
                 raise ValueError("a layer comes twice")
             profile = next(name for name in _spellings(self.names, "prof_out_precrop") if name in names)
-            crops = [
+            ((left, right),) = (
                 layer["config"]["cropping"]
                 for layer in configured
                 if layer["class_name"] == "Cropping1D" and layer["inbound_nodes"][0][0][0] == profile
-            ]
-            cropped = sum(left + right for left, right in crops)
+            )
+            cropped = left + right
         except (LookupError, StopIteration, TypeError, ValueError, AttributeError) as error:
             raise _foreign_configuration(self.path, error) from None
-        if any(left != right for left, right in crops):
-            raise InputError(f"the profile is cropped by {crops}", where=self.path, expected="the same on both sides")
+        if left != right:
+            raise InputError(
+                f"the profile is cropped by [{left}, {right}]", where=self.path, expected="the same on both sides"
+            )
         return _input_length(configured, self.path), cropped
 
     def _check_layers(self, configured: Sequence[Mapping[str, Any]]) -> None:

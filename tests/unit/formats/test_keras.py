@@ -272,7 +272,12 @@ DAMAGES = {
     "another activation": ("bias", configured('"relu"', '"tanh"'), "activation 'tanh'"),
     "another padding": ("nobias", configured('"valid"', '"same"'), "padding 'same'"),
     "a layer twice": ("bias", configured('"name": "bpnet_2crop"', '"name": "bpnet_1crop"'), "a layer comes twice"),
-    "another kind of layer": ("bias", configured('"class_name": "Cropping1D"', '"class_name": "Crop"'), "class 'Crop'"),
+    "a profile that is not cropped": (
+        "bias",
+        configured('"prof_out_precrop", 0, 0', '"gap", 0, 0'),
+        "does not fit its w",
+    ),
+    "another kind of layer": ("bias", configured('"class_name": "Dense"', '"class_name": "Conv1D"'), "class 'Conv1D'"),
     "strides": ("bias", configured('"strides": [1]', '"strides": [2]'), "strides"),
     "a profile cropped on one side": ("bias", configured('"cropping": [47, 47]', '"cropping": [0, 94]'), "cropped by"),
     "any input length": ("bias", configured("[null, 300, 4]", "[null, null, 4]"), "a fixed length"),
