@@ -519,7 +519,6 @@ def test_output_tree(project: Project) -> None:
             for combine in ("crossfit", "mean")
             for track in ("observed", "with_bias", "bias", "corrected")
         ),
-        *(f"{fold}/contributions/{view}/parts/1/{name}" for view in views for name in (*scores, "contributions.json")),
         *(
             f"{folder}/contributions/{view}/{name}"
             for folder in (fold, "out/run/A/mean")
@@ -586,7 +585,8 @@ def test_loci_and_files_for_genome_browsers(project: Project) -> None:
     assert " --peaks 0 " in loci
     words = shlex.split(commands_of(text, "hub")[0].split(" > ")[0])
     values = dict(pairwise(words))
-    assert (values["--genome-name"], values["--email"]) == ("hg38", "it's@me.org")
+    assert values["--genome-name"] == "hg38"
+    assert "--email=it's@me.org" in words
     project.config["report"] = {"peaks_shown": 0}
     assert project.plan() == expected(folds=2, loci=0)
 
