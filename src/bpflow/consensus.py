@@ -11,7 +11,7 @@ import pandas as pd
 from bpflow.errors import InputError
 from bpflow.files import stamp
 from bpflow.genome import Genome
-from bpflow.regions import centers, rows_by_chromosome
+from bpflow.regions import centers, in_genome_order, rows_by_chromosome
 
 __all__ = ["WIDTH", "consensus_peaks"]
 
@@ -172,6 +172,4 @@ def _regions(best: pd.DataFrame, names: np.ndarray, genome: Genome, width: int) 
             "summit": middle - start,
         }
     )
-    place = {name: number for number, name in enumerate(genome.names)}
-    order = frame.assign(place=frame["chrom"].map(place)).sort_values(["place", "start", "summit"], kind="stable")
-    return order.drop(columns="place").reset_index(drop=True)
+    return in_genome_order(frame, genome)

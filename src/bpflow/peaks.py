@@ -22,7 +22,7 @@ from bpflow.enrichment import WINDOW, depth_verdict, enrichment, insertions_in, 
 from bpflow.errors import InputError
 from bpflow.files import stamp, write_json
 from bpflow.genome import Genome
-from bpflow.regions import centers, inside, overlaps, read_intervals, read_regions, write_regions
+from bpflow.regions import centers, in_genome_order, inside, overlaps, read_intervals, read_regions, write_regions
 from bpflow.signal import SignalTrack
 
 __all__ = ["REPRODUCIBLE", "PeakRules", "found_again", "make_peaks"]
@@ -175,9 +175,7 @@ def _filter(
     rank = frame["pvalue"] if (frame["pvalue"] >= 0).any() else frame["signal"]
     best = rank.sort_values(ascending=False, kind="stable").index[: rules.maximum]
     frame = keep(frame.index.isin(best), "over_max")
-    place = {name: i for i, name in enumerate(genome.names)}
-    order = frame.assign(place=frame["chrom"].map(place)).sort_values(["place", "start", "summit"], kind="stable")
-    return order.drop(columns="place").reset_index(drop=True)
+    return in_genome_order(frame, genome)
 
 
 def _call(

@@ -17,6 +17,7 @@ __all__ = [
     "COLUMNS",
     "centers",
     "from_centers",
+    "in_genome_order",
     "inside",
     "on",
     "overlaps",
@@ -128,6 +129,13 @@ def from_centers(chromosomes: Iterable[str], positions: np.ndarray, width: int) 
 def centers(frame: pd.DataFrame) -> np.ndarray:
     """Centre of each region, start + summit, (N,) int64, 0-based."""
     return (frame["start"] + frame["summit"]).to_numpy(dtype=np.int64)
+
+
+def in_genome_order(frame: pd.DataFrame, genome: Genome) -> pd.DataFrame:
+    """Regions sorted by the genome's order of chromosomes, then by start and summit, with a new index."""
+    place = {name: index for index, name in enumerate(genome.names)}
+    order = frame.assign(place=frame["chrom"].map(place)).sort_values(["place", "start", "summit"], kind="stable")
+    return order.drop(columns="place").reset_index(drop=True)
 
 
 def inside(frame: pd.DataFrame, sizes: Mapping[str, int], width: int) -> np.ndarray:
