@@ -361,7 +361,7 @@ def test_shift_of_the_config_is_the_default(project: Project) -> None:
         ("folds: {run: [1]}", ["key folds", "a key of the whole run"]),
         ("genome: {blacklist: null}", ["key genome", "a key of the whole run"]),
         ("model: {input_length: 500}", ["over the config, key model.input_length", "too short"]),
-        ("", ["no keys"]),
+        ("", ["no keys", "keys as in config/config.yaml"]),
         ("- 1", ["no keys"]),
         ("a: [", ["not YAML"]),
     ],

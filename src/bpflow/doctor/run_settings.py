@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from bpflow.errors import InputError
 from bpflow.settings import (
     Sample,
@@ -18,6 +16,7 @@ from bpflow.settings import (
     load_schema,
     made_by_demo,
     overriding,
+    read_keys,
     read_samples,
     resolve_config,
 )
@@ -109,7 +108,7 @@ def load_run(configfiles: Sequence[str], snakefile: str | os.PathLike[str] | Non
     workflow = _snakefile(snakefile)
     config: dict[str, Any] = {}
     for path in (*([STARTER] if Path(STARTER).is_file() else []), *configfiles):
-        config = laid_over(config, _read(path))
+        config = laid_over(config, read_keys(path))
     schemas = workflow.parent / "workflow" / "schemas"
     schema = load_schema(schemas / "config.schema.yaml")
     resolved = resolve_config(config, schema)
@@ -133,15 +132,3 @@ def _snakefile(given: str | os.PathLike[str] | None) -> Path:
         expected="its Snakefile",
         mend="Name it: --snakefile PATH/Snakefile",
     )
-
-
-def _read(path: str) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"cannot be read ({error.strerror})", where=path, expected="a configuration") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"not YAML ({' '.join(str(error).split())})", where=path, expected="a configuration") from None
-    if not isinstance(content, dict):
-        raise InputError("no keys", where=path, expected="a configuration, as in config/config.yaml")
-    return content

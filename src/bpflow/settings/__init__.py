@@ -7,7 +7,7 @@ Read by Snakemake's own Python while it parses the workflow, so only the standar
 from bpflow.settings.config import PRESETS, candidate_factors, resolve_config, stopping_verdicts, threshold_factor
 from bpflow.settings.genomes import fetched_files
 from bpflow.settings.made_folds import samples_of_folds
-from bpflow.settings.overrides import laid_over, overriding
+from bpflow.settings.overrides import laid_over, overriding, read_keys
 from bpflow.settings.paths import made_by_demo, require_plain_braces
 from bpflow.settings.plan import write_plan
 from bpflow.settings.resolved import resolved, write_resolved
@@ -24,6 +24,7 @@ __all__ = [
     "load_schema",
     "made_by_demo",
     "overriding",
+    "read_keys",
     "read_samples",
     "require_plain_braces",
     "resolve_config",

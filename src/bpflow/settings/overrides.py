@@ -14,7 +14,7 @@ from bpflow.settings.config import resolve_config
 from bpflow.settings.paths import made_by_demo
 from bpflow.settings.schema import check_schema
 
-__all__ = ["RUN_WIDE", "differences", "laid_over", "overriding"]
+__all__ = ["RUN_WIDE", "differences", "laid_over", "overriding", "read_keys"]
 
 #: Keys and sections that all samples of a run have in common.
 RUN_WIDE = ("data", "samples", "results", "genome", "folds", "peak_sets", "report")
@@ -80,12 +80,23 @@ def laid_over(config: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str
     return result
 
 
-def _read(path: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+def read_keys(path: str) -> dict[str, Any]:
+    """Read the keys of a YAML file, unchecked; what is no such file is an `InputError` that names it."""
+    expected = "keys as in config/config.yaml"
     try:
-        changes = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror})", where=path, expected=expected) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"not YAML ({error})", where=path, expected="keys as in config/config.yaml") from None
-    if not isinstance(changes, dict) or not changes:
+        raise InputError(f"not YAML ({' '.join(str(error).split())})", where=path, expected=expected) from None
+    if not isinstance(content, dict):
+        raise InputError("no keys", where=path, expected=expected)
+    return content
+
+
+def _read(path: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    changes = read_keys(path)
+    if not changes:
         raise InputError("no keys", where=path, expected="keys as in config/config.yaml that this sample has otherwise")
     shared = [key for key in RUN_WIDE if key in changes]
     if shared:
