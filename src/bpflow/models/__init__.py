@@ -9,14 +9,28 @@ import torch
 
 from bpflow.errors import InputError
 from bpflow.models.base import ProfileModel
-from bpflow.models.bpnet import BPNet, BPNetConfig
+from bpflow.models.bpnet import BPNet, BPNetConfig, ProCapNet, ProCapNetConfig
 from bpflow.models.chrombpnet import ChromBPNet, ChromBPNetConfig
 
-__all__ = ["KINDS", "BPNet", "BPNetConfig", "ChromBPNet", "ChromBPNetConfig", "ProfileModel", "build"]
+__all__ = [
+    "KINDS",
+    "BPNet",
+    "BPNetConfig",
+    "ChromBPNet",
+    "ChromBPNetConfig",
+    "ProCapNet",
+    "ProCapNetConfig",
+    "ProfileModel",
+    "build",
+]
 
 
 def _build_bpnet(config: dict[str, Any], generator: torch.Generator | None) -> BPNet:
     return BPNet(BPNetConfig(**config), generator)
+
+
+def _build_procapnet(config: dict[str, Any], generator: torch.Generator | None) -> ProCapNet:
+    return ProCapNet(ProCapNetConfig(**config), generator)
 
 
 def _build_chrombpnet(config: dict[str, Any], generator: torch.Generator | None) -> ChromBPNet:
@@ -25,7 +39,11 @@ def _build_chrombpnet(config: dict[str, Any], generator: torch.Generator | None)
 
 
 Builder = Callable[[dict[str, Any], torch.Generator | None], ProfileModel]
-KINDS: dict[str, Builder] = {"bpnet": _build_bpnet, "chrombpnet": _build_chrombpnet}
+KINDS: dict[str, Builder] = {
+    "bpnet": _build_bpnet,
+    "chrombpnet": _build_chrombpnet,
+    "procapnet": _build_procapnet,
+}
 
 
 def build(config: dict[str, Any], generator: torch.Generator | None = None) -> ProfileModel:
