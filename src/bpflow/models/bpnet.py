@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from bpflow.errors import InputError
 from bpflow.models.base import Configuration, ProfileModel
+from bpflow.models.control import Control
 from bpflow.models.convolution import Convolution, cropped, padded
 from bpflow.models.initial_weights import glorot_uniform_
-from bpflow.models.control import Control
 from bpflow.models.outputs import Output, Outputs
 from bpflow.models.tower import Tower, tower_lengths
 

@@ -16,8 +16,9 @@ BOX = 50
 
 
 class Control(nn.Module):
-    """For each task, a weighted sum of both strands and of their smoothed sum, added to the logits of both strands; and a
-    weighted sum of both strands' log counts, added to the log counts. No intercepts: a control of zeros adds nothing.
+    """A weighted sum of the control's strands and of their smoothed sum, added to logits, and of log counts alike.
+
+    Each task has its own weights, and adds the same to both strands. There are no intercepts: zeros add nothing.
 
     Parameters
     ----------

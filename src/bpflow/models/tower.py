@@ -21,8 +21,8 @@ def tower_lengths(input_length: int, layers: int, *, first_kernel: int = 21, dil
 class Tower(nn.Module):
     """h = ReLU(conv(x)); then for layer i = 1..D: h = ReLU(conv(h), dilation 2^i) + h.
 
-    The residual sum comes after the ReLU. There is no normalisation and no dropout. Valid convolutions shorten what they
-    see, and the sum takes its centre; with ``same``, zeros on both sides keep every length.
+    The residual sum comes after the ReLU. There is no normalisation and no dropout. Valid convolutions shorten what
+    they see, and the sum takes its centre; with `same`, zeros on both sides keep every length.
 
     Parameters
     ----------
@@ -62,18 +62,23 @@ class Tower(nn.Module):
         if not torch.is_grad_enabled() or self.training:
             return self._fused(one_hot)
         h = self.activations[0](self.stem(self.seen(one_hot, self.stem)))
-        for convolution, activation in zip(self.dilated, self.activations[1:], strict=True):
+        for convolution, activation in zip(self.layers[1:], self.activations[1:], strict=True):
             y = activation(convolution(self.seen(h, convolution)))
             h = y + cropped(h, y.shape[2])
         return h
 
-    def seen(self, x: Tensor, layer: nn.Module) -> Tensor:
+    @property
+    def layers(self) -> list[Convolution]:
+        """The stem and the dilated layers, in order."""
+        return [self.stem, *(layer for layer in self.dilated if isinstance(layer, Convolution))]
+
+    def seen(self, x: Tensor, layer: Convolution) -> Tensor:
         """What a layer's convolution runs over: `x`, with zeros on both sides where lengths are kept."""
         return padded(x, x.shape[2] + layer.reach) if self.same else x
 
     def _fused(self, one_hot: Tensor) -> Tensor:
         """The same numbers with fewer passes over memory; activation modules are not called."""
         h = self.stem.activated(self.seen(one_hot, self.stem))
-        for layer in self.dilated:
-            h = layer.activated(self.seen(h, layer), residual=True)  # type: ignore[operator]
+        for layer in self.layers[1:]:
+            h = layer.activated(self.seen(h, layer), residual=True)
         return h
