@@ -11,6 +11,7 @@ from bpflow.errors import InputError
 from bpflow.models.base import ProfileModel
 from bpflow.models.bpnet import BPNet, BPNetConfig, ProCapNet, ProCapNetConfig
 from bpflow.models.chrombpnet import ChromBPNet, ChromBPNetConfig
+from bpflow.models.task_view import TaskView, chosen_task, one_task
 
 __all__ = [
     "KINDS",
@@ -21,7 +22,10 @@ __all__ = [
     "ProCapNet",
     "ProCapNetConfig",
     "ProfileModel",
+    "TaskView",
     "build",
+    "chosen_task",
+    "one_task",
 ]
 
 
