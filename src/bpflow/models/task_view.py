@@ -12,7 +12,7 @@ from bpflow.models.base import ProfileModel
 from bpflow.models.bpnet import BPNet
 from bpflow.models.outputs import Output, Outputs
 
-__all__ = ["TaskView", "chosen_task", "joined", "one_task"]
+__all__ = ["TaskView", "chosen_task", "joined", "named_task", "one_task"]
 
 # A strand that is predicted to have no read at all keeps a part of the profile too small to matter.
 LEAST = 1e-6
@@ -98,6 +98,15 @@ def chosen_task(model: ProfileModel, task: str | None) -> ProfileModel:
     InputError
         There is no such task, or there are several and none is named.
     """
+    name = named_task(model, task)
+    if not isinstance(model, BPNet):
+        return model
+    single = one_task(model, name)
+    return single if single.config.outputs.groups == 1 else TaskView(single)
+
+
+def named_task(model: ProfileModel, task: str | None) -> str:
+    """The task that is asked for, or the only one; raises :class:`bpflow.errors.InputError` as :func:`chosen_task`."""
     names = model.config.outputs.names
     if (task is None and len(names) > 1) or (task is not None and task not in names):
         raise InputError(
@@ -105,7 +114,4 @@ def chosen_task(model: ProfileModel, task: str | None) -> ProfileModel:
             where="--task",
             expected=f"one of {', '.join(names)}" if any(names) else "none: the model has a single one without a name",
         )
-    if not isinstance(model, BPNet):
-        return model
-    single = one_task(model, names[0] if task is None else task)
-    return single if single.config.outputs.groups == 1 else TaskView(single)
+    return names[0] if task is None else task
