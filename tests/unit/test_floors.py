@@ -67,7 +67,7 @@ FLOORS = {
     ],
     4: [
         *("evaluation", "evaluation_verdicts", "reference_scores", "yardsticks"),
-        *("bias_choice", "sample_comparison", "tracks", "recovery", "views", "loci"),
+        *("bias_choice", "sample_comparison", "tracks", "recovery", "stranded_recovery", "views", "loci"),
         *("footprints", "footprint_record", "footprint_file", "footprint_average"),
         *("mutagenesis", "mutagenesis_file"),
         *("contributions", "motif_discovery", "motif_matches", "motif_instances", "motif_record"),
