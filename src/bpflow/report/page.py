@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from typing import Any
 from urllib.parse import quote
@@ -16,7 +16,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from bpflow import __version__
-from bpflow.report.blocks import Badge, Link
+from bpflow.report.blocks import Badge, Link, Section
 from bpflow.report.fold import Limits
 from bpflow.report.palette import DARK, ROLES
 from bpflow.report.provenance import provenance_section
@@ -25,7 +25,7 @@ from bpflow.report.sample import genome_section, sample_section
 from bpflow.report.side_by_side import side_by_side_section
 from bpflow.report.summary import overall, stage_table, verdict_rows
 
-__all__ = ["environment", "limits_for", "render", "safe_json"]
+__all__ = ["environment", "limits_for", "page_of", "render", "safe_json"]
 
 # What all figures of a page share out among themselves, so that it stays well under 15 MB.
 PAGE_POINTS = 200_000
@@ -67,6 +67,23 @@ def render(run: Run, *, title: str = "bpflow report", sample_pages: str | None =
         *details.values(),
         provenance_section(run),
     ]
+    return page_of(run, names, sections, title=title)
+
+
+def page_of(run: Run, names: Sequence[Link], sections: Sequence[Section], *, title: str) -> str:
+    """A page of given sections, under what was checked.
+
+    Parameters
+    ----------
+    run
+        Whose checks and warnings come first.
+    names
+        Of each sample its name, leading to where its details are.
+    sections
+        The page, in order.
+    title
+        Heading of the page.
+    """
     templates = files("bpflow.report").joinpath("templates")
     scripts = {
         "plotly": get_plotlyjs(),
