@@ -7,7 +7,7 @@
 #   {cells}/clusters/                                        once a row of single cells
 #   {sample}/{signal,peaks,tracks,loci,variants}/            once a sample
 #   {sample}/{mean,bias_choice}/                             once a sample, over its folds
-#   {sample}/fold_{fold}/{regions,models,predictions,evaluation,gates}/  once a sample and fold
+#   {sample}/fold_{fold}/{regions,models,predictions,evaluation}/  once a sample and fold
 #   {sample}/{qc,bias,model,report}.html                     once a sample
 #   qc.html, report.html, config.json, logs/, benchmarks/
 
@@ -29,9 +29,9 @@ include: "workflow/rules/cells.smk"
 include: "workflow/rules/signal.smk"
 include: "workflow/rules/folds.smk"
 include: "workflow/rules/regions.smk"
-include: "workflow/rules/gates.smk"
 include: "workflow/rules/bias.smk"
 include: "workflow/rules/chrombpnet.smk"
+include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/interpretation.smk"
 include: "workflow/rules/contributions.smk"
 include: "workflow/rules/bias_sweep.smk"

@@ -5,7 +5,6 @@ rule select_bias:
     input:
         signal=signal_of,
         genome="<results>/genome/genome.json",
-        sequence="<results>/genome/genome.seq",
         peaks="<results>/{sample}/peaks/peaks.narrowPeak",
         nonpeaks="<results>/{sample}/fold_{fold}/regions/nonpeaks.narrowPeak",
         fold="<results>/folds/fold_{fold}.json",
@@ -40,10 +39,8 @@ rule select_bias:
 
 rule train_bias:
     input:
-        gate=ancient("<results>/{sample}/fold_{fold}/gates/qc.json"),
         signal=signal_of,
         genome="<results>/genome/genome.json",
-        sequence="<results>/genome/genome.seq",
         nonpeaks="<results>/{sample}/fold_{fold}/regions/bias_nonpeaks.narrowPeak",
         selection="<results>/{sample}/fold_{fold}/regions/bias_selection.json",
         fold="<results>/folds/fold_{fold}.json",
@@ -63,11 +60,13 @@ rule train_bias:
     resources:
         mem_mb=scaled(8000),
         runtime=scaled(720),
-        gpu=gpu,
-        device=setting("device"),
+        **on_device(),
+        stop=stopping(),
     params:
         **training_params("bias"),
     shell:
+        "python -m bpflow gate --results {CONFIG[results]:q} --sample {wildcards.sample} --folds {wildcards.fold}"
+        " --stage qc --stop {resources.stop} > {log} 2>&1 && "
         "python -m bpflow train bias --genome {input.genome} --signal {input.signal:q}"
         " --nonpeaks {input.nonpeaks} --fold {input.fold} --selection {input.selection}"
         " --filters {params.filters} --layers {params.layers}"
@@ -76,4 +75,4 @@ rule train_bias:
         " --learning-rate {params.learning_rate} --seed {params.seed}"
         " --device {resources.device} --precision {params.precision} {params.allow_cpu} --threads {threads}"
         " --devices {resources.gpu}"
-        " --output {output.model} --history {output.history} --qc {output.qc} > {log} 2>&1"
+        " --output {output.model} --history {output.history} --qc {output.qc} >> {log} 2>&1"

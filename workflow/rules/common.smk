@@ -113,7 +113,6 @@ wildcard_constraints:
     peak_set=one_of(PEAK_SETS),
     model="bias|chrombpnet",
     page="qc|bias|model|report",
-    gate="qc|bias|model",
     combine="crossfit|mean",
     view="corrected|bias",
     head="|".join(HEADS),
@@ -159,14 +158,14 @@ def option_of(name, key):
 
 # The device is among resources, not params: models that are trained stay as they are where a run moves to a GPU. So are
 # the verdicts that stop a run: what has passed a gate stays as it is.
-def gpu(wildcards):
-    """Models ask for one GPU, unless they are to run without."""
-    return 0 if configured(wildcards.sample, "device") == "cpu" else 1
+def on_device():
+    """Resources of what models do: one GPU, unless they are to run without."""
+    return {"gpu": setting("device", lambda device: 0 if device == "cpu" else 1), "device": setting("device")}
 
 
-def stopping(wildcards):
-    """Verdicts that end a run where they fail."""
-    return ",".join(settings.stopping_verdicts(SAMPLES[wildcards.sample].config)) or "none"
+def stopping():
+    """Verdicts that end a run where they fail, as a resource of the steps behind a gate."""
+    return setting("gates", lambda gates: ",".join(settings.stopping_verdicts(gates)) or "none")
 
 
 def signal_of(wildcards):
@@ -281,72 +280,47 @@ def fold_weights(names):
     return collect("<results>/{{sample}}/fold_{fold}/models/{name}.h5", fold=FOLDS, name=names)
 
 
-def fold_files(samples, folds, files):
-    return collect("<results>/{sample}/fold_{fold}/{file}", sample=samples, fold=folds, file=files)
+def fold_files(samples, files):
+    return collect("<results>/{sample}/fold_{fold}/{file}", sample=samples, fold=FOLDS, file=files)
 
 
-def qc_files(samples, folds):
-    """What the report says before anything is trained."""
+# Pages are made of many records, and need the last of each line of steps: what that is made of is made before it.
+def qc_files(samples):
+    """What a page needs that goes as far as the regions."""
+    # Where a factor is chosen, which takes training, the selection is known after that.
+    unswept = [name for name in samples if name not in SWEPT]
     return [
-        *(["<results>/genome/fetched/fetched.json"] if FETCHED else []),
-        "<results>/genome/genome.json",
-        "<results>/folds/folds.json",
-        *collect(
-            "<results>/{cells}/clusters/split.json",
-            cells=[row for row in CELLS if any(SAMPLES[name].cells == row for name in samples)],
-        ),
-        *collect("<results>/{sample}/{file}", sample=samples, file=["signal/signal.json", "peaks/peaks.json"]),
-        *fold_files(samples, folds, ["regions/nonpeaks.json", "regions/chrombpnet_selection.json"]),
-        # Where a factor is chosen, which takes training, the selection is known after that.
-        *fold_files(
-            [name for name in samples if name not in SWEPT],
-            folds,
-            ["regions/bias_selection.json"],
-        ),
+        *fold_files(samples, ["regions/chrombpnet_selection.json"]),
+        *fold_files(unswept, ["regions/bias_selection.json"]),
     ]
 
 
-def bias_files(samples, folds):
-    """What it says of bias models. One from the sheet was trained elsewhere, or for another sample."""
-    trained = [name for name in samples if SAMPLES[name].trains_bias]
-    return [
-        *fold_files(trained, folds, ["models/bias.json", "models/bias.history.tsv"]),
-        *fold_files(samples, folds, ["evaluation/bias_metrics.json", "evaluation/bias_regions.tsv.gz"]),
-        *collect("<results>/{sample}/bias_choice/choice.json", sample=[name for name in samples if name in SWEPT]),
-    ]
+def bias_files(samples):
+    """What it needs as far as bias models."""
+    return fold_files(samples, ["regions/chrombpnet_selection.json", "evaluation/bias_metrics.json"])
 
 
-def model_files(samples, folds):
-    """What it says of ChromBPNets; footprints of several folds are averaged."""
-    files = [
-        "models/bias_scaled.json",
-        "models/chrombpnet.json",
-        "models/chrombpnet.history.tsv",
-        "evaluation/chrombpnet_metrics.json",
-        "evaluation/chrombpnet_regions.tsv.gz",
-        "evaluation/footprints.json",
-    ]
+def model_files(samples):
+    """What it needs as far as ChromBPNets; footprints of several folds are averaged."""
     simulated = [name for name in samples if SAMPLES[name].config["truth"]]
-    mean = ["mean/footprints.json"] if len(folds) > 1 else []
+    mean = ["mean/footprints.json"] if len(FOLDS) > 1 else []
     return [
-        *fold_files(samples, folds, files),
-        *fold_files(simulated, folds, ["evaluation/recovery.json"]),
+        *fold_files(samples, ["evaluation/bias_metrics.json", "evaluation/chrombpnet_metrics.json"]),
+        *fold_files(simulated, ["evaluation/recovery.json"]),
         *collect("<results>/{sample}/{file}", sample=samples, file=mean),
     ]
 
 
-def use_files(samples, folds):
-    """What it says of what models are used for: tracks, and records of contributions, motifs, loci and given variants."""
-    records = [
-        *of_views("<results>/{sample}/mean/contributions/{view}/contributions.json", samples),
+def use_files(samples):
+    """What it needs that says all: what models are used for too."""
+    shown = REPORT["loci"] or REPORT["peaks_shown"]
+    return [
+        *model_files(samples),
+        *track_files(samples, ["corrected"]),
         *of_views("<results>/{sample}/mean/motifs/{view}/{head}/motifs.json", samples, head=HEADS),
         *collect("<results>/{sample}/variants/variants.json", sample=with_variants(samples)),
+        *(collect("<results>/{sample}/loci/loci.json", sample=samples) if shown else []),
     ]
-    if REPORT["loci"] or REPORT["peaks_shown"]:
-        records += collect("<results>/{sample}/loci/loci.json", sample=samples)
-    if len(samples) > 1:
-        records.append("<results>/comparison.json")
-    return [*track_files(samples), *records]
 
 
 def of_views(pattern, samples, **wildcards):
@@ -363,21 +337,24 @@ def with_variants(samples):
     return [name for name in samples if SAMPLES[name].config["variants"]["file"]]
 
 
-# The pages of a sample, in the order in which they are made; each says what those before it say, and more.
+# The pages of a sample; each says what those before it say, and more.
 PAGES = {"qc": qc_files, "bias": bias_files, "model": model_files, "report": use_files}
 
 
-def page_files(page, samples):
-    """All that a page is made of."""
-    upto = list(PAGES)[: list(PAGES).index(page) + 1]
-    return [file for name in upto for file in PAGES[name](samples, FOLDS)]
+def judged_bias(wildcards):
+    """What the gate before ChromBPNet judges, beside what is made with the inputs of its training."""
+    metrics = f"{CONFIG['results']}/{wildcards.sample}/fold_{wildcards.fold}/evaluation/bias_metrics.json"
+    # Behind a job that has to run, Snakemake sees no change of a training's own unless another input is made anew too.
+    return metrics if SAMPLES[wildcards.sample].bias_model_for(wildcards.fold) else ancient(metrics)
 
 
-def gate_records(wildcards):
-    """Records of the stage that a gate judges, in one fold."""
-    files = PAGES[wildcards.gate]([wildcards.sample], [wildcards.fold])
-    # The regions of ChromBPNet are no reason to train the bias model anew.
-    return [file for file in files if file.endswith(".json") and "chrombpnet_selection" not in file]
+def judged_models(folds):
+    """What the gate behind ChromBPNet judges; simulated samples are held against the truth too."""
+    metrics = collect("<results>/{{sample}}/fold_{fold}/evaluation/chrombpnet_metrics.json", fold=folds)
+    recovery = collect("<results>/{{sample}}/fold_{fold}/evaluation/recovery.json", fold=folds)
+    if not any(sample.config["truth"] for sample in SAMPLES.values()):
+        return ancient(metrics)
+    return ancient(lambda wildcards: metrics + recovery if configured(wildcards.sample, "truth") else metrics)
 
 
 def official_files():
@@ -385,8 +362,8 @@ def official_files():
     wanted = [name for name, sample in SAMPLES.items() if sample.config["official_h5"]]
     files = [f"models/{official}.h5" for official in OFFICIAL_WEIGHTS]
     return [
-        *fold_files([name for name in wanted if SAMPLES[name].trains_bias], FOLDS, ["models/bias.h5"]),
-        *fold_files([name for name in wanted if name in MODELLED], FOLDS, files),
+        *fold_files([name for name in wanted if SAMPLES[name].trains_bias], ["models/bias.h5"]),
+        *fold_files([name for name in wanted if name in MODELLED], files),
     ]
 
 
@@ -395,13 +372,13 @@ def region_tables(sample):
     return [f"{CONFIG['results']}/{sample}/fold_{fold}/evaluation/chrombpnet_regions.tsv.gz" for fold in FOLDS]
 
 
-def track_files(samples):
+def track_files(samples, tracks=("observed", "with_bias", "bias", "corrected")):
     """Tracks over the peaks of each sample."""
     return collect(
         "<results>/{sample}/tracks/{combine}/{track}.bw",
         sample=samples,
         combine=["crossfit", "mean"],
-        track=["observed", "with_bias", "bias", "corrected"],
+        track=tracks,
     )
 
 

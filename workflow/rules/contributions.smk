@@ -3,10 +3,9 @@
 
 rule contributions:
     input:
-        gate=ancient("<results>/{sample}/fold_{fold}/gates/model.json"),
+        judged=judged_models(["{fold}"]),
         model="<results>/{sample}/fold_{fold}/models/chrombpnet.safetensors",
         genome="<results>/genome/genome.json",
-        sequence="<results>/genome/genome.seq",
         peaks="<results>/{sample}/peaks/peaks.narrowPeak",
     output:
         counts="<results>/{sample}/fold_{fold}/contributions/{view}/counts.h5",
@@ -26,21 +25,24 @@ rule contributions:
     resources:
         mem_mb=scaled(8000),
         runtime=scaled(1440),
-        gpu=gpu,
-        device=setting("device"),
+        **on_device(),
+        stop=stopping(),
     params:
         regions=setting("contributions.regions"),
         references=setting("contributions.references"),
-        view=lambda wildcards: wildcards.view,
+        view="{view}",
+        stage="model",
         part="--bigwigs",
         split="",
         seed=setting("seed"),
         folder=subpath(output.counts, parent=True),
     shell:
+        "python -m bpflow gate --results {CONFIG[results]:q} --sample {wildcards.sample} --folds {wildcards.fold}"
+        " --stage {params.stage} --stop {resources.stop} > {log} 2>&1 && "
         "python -m bpflow contributions --model {input.model} --view {params.view} --genome {input.genome}"
         " --regions {input.peaks} --max-regions {params.regions} --references {params.references} {params.split}"
         " {params.part} --seed {params.seed} --device {resources.device} --threads {threads}"
-        " --output-dir {params.folder} > {log} 2>&1"
+        " --output-dir {params.folder} >> {log} 2>&1"
 
 
 use rule contributions as contribution_parts with:
@@ -66,7 +68,6 @@ rule gather_contributions:
             head=HEADS,
         ),
         genome="<results>/genome/genome.json",
-        sequence="<results>/genome/genome.seq",
     output:
         counts="<results>/{sample}/fold_{fold}/contributions/{view}/counts.h5",
         profile="<results>/{sample}/fold_{fold}/contributions/{view}/profile.h5",
@@ -102,7 +103,6 @@ rule average_contributions:
             head=HEADS,
         ),
         genome="<results>/genome/genome.json",
-        sequence="<results>/genome/genome.seq",
     output:
         counts="<results>/{sample}/mean/contributions/{view}/counts.h5",
         profile="<results>/{sample}/mean/contributions/{view}/profile.h5",

@@ -5,7 +5,6 @@ rule signal:
     input:
         reads=lambda wildcards: SAMPLES[wildcards.sample].reads,
         genome="<results>/genome/genome.json",
-        sequence="<results>/genome/genome.seq",
     output:
         bigwig="<results>/{sample}/signal/insertions.bw",
         qc="<results>/{sample}/signal/signal.json",
@@ -42,7 +41,6 @@ use rule signal as signal_replicate with:
     input:
         reads=replicate_reads,
         genome="<results>/genome/genome.json",
-        sequence="<results>/genome/genome.seq",
     output:
         bigwig="<results>/{sample}/signal/replicates/{replicate}.bw",
         qc="<results>/{sample}/signal/replicates/{replicate}.json",
@@ -67,7 +65,6 @@ rule check_signal:
     input:
         bigwig=lambda wildcards: SAMPLES[wildcards.sample].signal,
         genome="<results>/genome/genome.json",
-        sequence="<results>/genome/genome.seq",
     output:
         qc="<results>/{sample}/signal/signal.json",
     log:

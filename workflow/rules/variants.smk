@@ -3,10 +3,9 @@
 
 rule variant_scores:
     input:
-        gates=ancient(collect("<results>/{{sample}}/fold_{fold}/gates/model.json", fold=FOLDS)),
+        judged=judged_models(FOLDS),
         models=collect("<results>/{{sample}}/fold_{fold}/models/chrombpnet.safetensors", fold=FOLDS),
         genome="<results>/genome/genome.json",
-        sequence="<results>/genome/genome.seq",
         peaks="<results>/{sample}/peaks/peaks.narrowPeak",
         variants=given_file("variants.file"),
     output:
@@ -21,8 +20,8 @@ rule variant_scores:
     resources:
         mem_mb=scaled(8000),
         runtime=scaled(240),
-        gpu=gpu,
-        device=setting("device"),
+        **on_device(),
+        stop=stopping(),
     params:
         **inference_params(),
         folds=FOLDS,
@@ -30,10 +29,12 @@ rule variant_scores:
         null=setting("variants.null_variants"),
         seed=setting("seed"),
     shell:
+        "python -m bpflow gate --results {CONFIG[results]:q} --sample {wildcards.sample} --folds {params.folds}"
+        " --stage model --stop {resources.stop} > {log} 2>&1 && "
         "python -m bpflow variants --models {input.models} --folds {params.folds} --genome {input.genome}"
         " --variants {input.variants:q} --peaks {input.peaks} --null {params.null} --seed {params.seed}"
         " --batch-size {params.batch_size} --device {resources.device} --precision {params.precision} --threads {threads}"
-        " --part {wildcards.part}/{params.parts} --scores {output.scores} > {log} 2>&1"
+        " --part {wildcards.part}/{params.parts} --scores {output.scores} >> {log} 2>&1"
 
 
 rule variants:
@@ -41,7 +42,6 @@ rule variants:
         parts=parts_of("<results>/{{sample}}/variants/parts/{part}.h5", "variants.parts"),
         models=collect("<results>/{{sample}}/fold_{fold}/models/chrombpnet.safetensors", fold=FOLDS),
         genome="<results>/genome/genome.json",
-        sequence="<results>/genome/genome.seq",
         variants=given_file("variants.file"),
     output:
         figures=directory("<results>/{sample}/variants/figures"),
@@ -59,8 +59,7 @@ rule variants:
     resources:
         mem_mb=scaled(8000),
         runtime=scaled(120),
-        gpu=gpu,
-        device=setting("device"),
+        **on_device(),
     params:
         **inference_params(),
         top=setting("variants.top"),
