@@ -34,9 +34,28 @@ include: "workflow/rules/chrombpnet.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/interpretation.smk"
 include: "workflow/rules/contributions.smk"
-include: "workflow/rules/bias_sweep.smk"
-include: "workflow/rules/variants.smk"
 include: "workflow/rules/report.smk"
+
+
+# Snakemake compares each input with the outputs of all rules, so those that no sample needs are left out.
+if DIVIDED["predictions"]:
+
+    include: "workflow/rules/divided_predictions.smk"
+
+
+if DIVIDED["contributions"]:
+
+    include: "workflow/rules/divided_contributions.smk"
+
+
+if SWEPT:
+
+    include: "workflow/rules/bias_sweep.smk"
+
+
+if with_variants(SAMPLES):
+
+    include: "workflow/rules/variants.smk"
 
 
 # For `bpflow status`.
@@ -56,11 +75,10 @@ rule all:
         "<results>/report.html",
         collect("<results>/{sample}/report.html", sample=MODELLED),
         collect("<results>/{sample}/bias.html", sample=[name for name in SAMPLES if name not in MODELLED]),
-        track_files(MODELLED),
-        mean_files(),
+        used_files(MODELLED),
+        mutagenesis_files(),
         official_files(),
-        variant_files(),
-        browser_files(),
+        "<results>/browser/hub.txt",
 
 
 # Signal and regions with a first report, before anything is trained.

@@ -19,10 +19,8 @@ use rule select_bias as select_candidate with:
 use rule train_bias as train_candidate with:
     input:
         signal=signal_of,
-        genome="<results>/genome/genome.json",
         nonpeaks="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/regions/bias_nonpeaks.narrowPeak",
         selection="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/regions/bias_selection.json",
-        fold="<results>/folds/fold_{fold}.json",
     output:
         model="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/models/bias.safetensors",
         history="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/models/bias.history.tsv",
@@ -40,10 +38,8 @@ use rule evaluate_bias as evaluate_candidate with:
     input:
         model="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/models/bias.safetensors",
         signal=signal_of,
-        genome="<results>/genome/genome.json",
         peaks="<results>/{sample}/peaks/peaks.narrowPeak",
         nonpeaks="<results>/{sample}/fold_{fold}/regions/nonpeaks.narrowPeak",
-        fold="<results>/folds/fold_{fold}.json",
     output:
         predictions=temp("<results>/{sample}/fold_{fold}/bias_sweep/{factor}/predictions/bias.h5"),
         metrics="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/evaluation/bias_metrics.json",
@@ -61,9 +57,7 @@ use rule evaluate_bias as evaluate_candidate with:
 use rule contributions as candidate_contributions with:
     input:
         model="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/models/bias.safetensors",
-        genome="<results>/genome/genome.json",
         peaks="<results>/{sample}/peaks/peaks.narrowPeak",
-        fold="<results>/folds/fold_{fold}.json",
     output:
         counts=temp("<results>/{sample}/fold_{fold}/bias_sweep/{factor}/contributions/counts.h5"),
         profile=temp("<results>/{sample}/fold_{fold}/bias_sweep/{factor}/contributions/profile.h5"),
@@ -79,7 +73,7 @@ use rule contributions as candidate_contributions with:
         view="bias",
         stage="qc",
         part="",
-        split=lambda wildcards, input: f"--fold {input.fold} --split valid",
+        split=lambda wildcards, input: f"--fold {params.fold} --split valid",
 
 
 use rule motifs as candidate_motifs with:

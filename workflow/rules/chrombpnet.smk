@@ -4,10 +4,8 @@
 rule select_chrombpnet:
     input:
         signal=signal_of,
-        genome="<results>/genome/genome.json",
         peaks="<results>/{sample}/peaks/peaks.narrowPeak",
         nonpeaks="<results>/{sample}/fold_{fold}/regions/nonpeaks.narrowPeak",
-        fold="<results>/folds/fold_{fold}.json",
     output:
         peaks="<results>/{sample}/fold_{fold}/regions/chrombpnet_peaks.narrowPeak",
         nonpeaks="<results>/{sample}/fold_{fold}/regions/chrombpnet_nonpeaks.narrowPeak",
@@ -24,6 +22,8 @@ rule select_chrombpnet:
         mem_mb=scaled(8000),
         runtime=scaled(60),
     params:
+        genome=GENOME_FILE,
+        fold=FOLD_FILE,
         input_length=setting("model.input_length"),
         output_length=setting("model.output_length"),
         jitter=setting("training.jitter"),
@@ -31,8 +31,8 @@ rule select_chrombpnet:
         outlier_quantile=setting("training.outlier_quantile"),
         seed=setting("seed"),
     shell:
-        "python -m bpflow select chrombpnet --genome {input.genome} --signal {input.signal:q}"
-        " --peaks {input.peaks} --nonpeaks {input.nonpeaks} --fold {input.fold}"
+        "python -m bpflow select chrombpnet --genome {params.genome} --signal {input.signal:q}"
+        " --peaks {input.peaks} --nonpeaks {input.nonpeaks} --fold {params.fold}"
         " --negative-ratio {params.negative_ratio} --outlier-quantile {params.outlier_quantile}"
         " --jitter {params.jitter} --input-length {params.input_length} --output-length {params.output_length}"
         " --seed {params.seed} --output-peaks {output.peaks} --output-nonpeaks {output.nonpeaks}"
@@ -45,12 +45,10 @@ rule train_chrombpnet:
         judged=judged_bias,
         bias=bias_model_of,
         signal=signal_of,
-        genome="<results>/genome/genome.json",
         peaks="<results>/{sample}/fold_{fold}/regions/chrombpnet_peaks.narrowPeak",
         nonpeaks="<results>/{sample}/fold_{fold}/regions/chrombpnet_nonpeaks.narrowPeak",
         background="<results>/{sample}/fold_{fold}/regions/scaling_nonpeaks.narrowPeak",
         selection="<results>/{sample}/fold_{fold}/regions/chrombpnet_selection.json",
-        fold="<results>/folds/fold_{fold}.json",
     output:
         bias="<results>/{sample}/fold_{fold}/models/bias_scaled.safetensors",
         scaling="<results>/{sample}/fold_{fold}/models/bias_scaled.json",
@@ -66,23 +64,23 @@ rule train_chrombpnet:
         "../../envs/torch.yaml"
     threads: 8
     resources:
+        **on_device(),
         mem_mb=scaled(16000),
         runtime=scaled(1440),
-        **on_device(),
         stop=stopping(),
     params:
         **training_params("chrombpnet"),
         jitter=setting("training.jitter"),
         negative_ratio=setting("training.negative_ratio"),
     shell:
-        "python -m bpflow gate --results {CONFIG[results]:q} --sample {wildcards.sample} --folds {wildcards.fold}"
+        "python -m bpflow gate --results {params.results} --sample {wildcards.sample} --folds {wildcards.fold}"
         " --stage bias --stop {resources.stop} > {log} 2>&1 && "
-        "python -m bpflow scale-bias --model {input.bias:q} --genome {input.genome} --signal {input.signal:q}"
-        " --nonpeaks {input.background} --fold {input.fold} --batch-size {params.batch_size}"
+        "python -m bpflow scale-bias --model {input.bias:q} --genome {params.genome} --signal {input.signal:q}"
+        " --nonpeaks {input.background} --fold {params.fold} --batch-size {params.batch_size}"
         " --device {resources.device} --precision {params.precision} --threads {threads}"
         " --output {output.bias} --qc {output.scaling} >> {log} 2>&1 && "
-        "python -m bpflow train chrombpnet --genome {input.genome} --signal {input.signal:q}"
-        " --peaks {input.peaks} --nonpeaks {input.nonpeaks} --fold {input.fold} --selection {input.selection}"
+        "python -m bpflow train chrombpnet --genome {params.genome} --signal {input.signal:q}"
+        " --peaks {input.peaks} --nonpeaks {input.nonpeaks} --fold {params.fold} --selection {input.selection}"
         " --bias-model {output.bias} --filters {params.filters} --layers {params.layers}"
         " --input-length {params.input_length} --output-length {params.output_length}"
         " --jitter {params.jitter} --negative-ratio {params.negative_ratio}"

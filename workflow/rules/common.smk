@@ -53,6 +53,10 @@ DIVIDED = {
 # One of the clusters of each row of single cells, by the row's name.
 CELLS = {sample.cells: sample for sample in SAMPLES.values() if sample.cells}
 
+# Snakemake takes its time over every input, so these, of which all regions are made, are inputs where that is done alone.
+# Elsewhere they are params, like the folder in which a gate finds the records that it judges.
+GENOME_FILE, FOLD_FILE = (f"{CONFIG['results']}/{name}" for name in ("genome/genome.json", "folds/fold_{fold}.json"))
+
 # What contributions are to.
 HEADS = ["counts", "profile"]
 
@@ -233,7 +237,7 @@ def chromosome_option(wildcards):
 
 
 def inference_params():
-    return {"precision": setting("precision"), "batch_size": setting("training.batch_size")}
+    return {"genome": GENOME_FILE, "precision": setting("precision"), "batch_size": setting("training.batch_size")}
 
 
 def training_params(tower):
@@ -241,6 +245,9 @@ def training_params(tower):
     recipe = ("training.epochs", "training.patience", "training.batch_size", "training.learning_rate")
     size = ("model.input_length", "model.output_length", f"model.{tower}.filters", f"model.{tower}.layers")
     return {
+        "genome": GENOME_FILE,
+        "fold": FOLD_FILE,
+        "results": CONFIG["results"],
         **{key.split(".")[-1]: setting(key) for key in (*recipe, *size, "seed", "precision")},
         "allow_cpu": option_of("--allow-cpu", "model.allow_cpu"),
         "version": __version__,
@@ -311,12 +318,11 @@ def model_files(samples):
     ]
 
 
-def use_files(samples):
-    """What it needs that says all: what models are used for too."""
+def used_files(samples):
+    """A file of each step that models are used for."""
     shown = REPORT["loci"] or REPORT["peaks_shown"]
     return [
-        *model_files(samples),
-        *track_files(samples, ["corrected"]),
+        *track_files(samples),
         *of_views("<results>/{sample}/mean/motifs/{view}/{head}/motifs.json", samples, head=HEADS),
         *collect("<results>/{sample}/variants/variants.json", sample=with_variants(samples)),
         *(collect("<results>/{sample}/loci/loci.json", sample=samples) if shown else []),
@@ -337,8 +343,13 @@ def with_variants(samples):
     return [name for name in samples if SAMPLES[name].config["variants"]["file"]]
 
 
+def report_files(samples):
+    """What it needs that says all."""
+    return [*model_files(samples), *used_files(samples)]
+
+
 # The pages of a sample; each says what those before it say, and more.
-PAGES = {"qc": qc_files, "bias": bias_files, "model": model_files, "report": use_files}
+PAGES = {"qc": qc_files, "bias": bias_files, "model": model_files, "report": report_files}
 
 
 def judged_bias(wildcards):
@@ -360,10 +371,9 @@ def judged_models(folds):
 def official_files():
     """Trained models as files of the official program. A bias model from the sheet is there already."""
     wanted = [name for name, sample in SAMPLES.items() if sample.config["official_h5"]]
-    files = [f"models/{official}.h5" for official in OFFICIAL_WEIGHTS]
     return [
         *fold_files([name for name in wanted if SAMPLES[name].trains_bias], ["models/bias.h5"]),
-        *fold_files([name for name in wanted if name in MODELLED], files),
+        *fold_files([name for name in wanted if name in MODELLED], ["models/chrombpnet.h5"]),
     ]
 
 
@@ -372,35 +382,12 @@ def region_tables(sample):
     return [f"{CONFIG['results']}/{sample}/fold_{fold}/evaluation/chrombpnet_regions.tsv.gz" for fold in FOLDS]
 
 
-def track_files(samples, tracks=("observed", "with_bias", "bias", "corrected")):
-    """Tracks over the peaks of each sample."""
-    return collect(
-        "<results>/{sample}/tracks/{combine}/{track}.bw",
-        sample=samples,
-        combine=["crossfit", "mean"],
-        track=tracks,
-    )
+def track_files(samples):
+    """A track of each sample; the others are made with it."""
+    return collect("<results>/{sample}/tracks/{combine}/corrected.bw", sample=samples, combine=["crossfit", "mean"])
 
 
-def mean_files():
-    """What all folds say together: contributions and motifs; footprints of several folds; mutagenesis if asked for."""
-    footprints = ["footprints.h5", "footprints.json"] if len(FOLDS) > 1 else []
+def mutagenesis_files():
+    """Mutagenesis over all folds, of the samples that ask for it."""
     mutated = [name for name in MODELLED if SAMPLES[name].config["mutagenesis"]["regions"]]
-    motifs = ["motifs.json", "instances.bed.gz"]
-    return [
-        *collect("<results>/{sample}/mean/{file}", sample=MODELLED, file=footprints),
-        *collect("<results>/{sample}/mean/mutagenesis.h5", sample=mutated),
-        *of_views("<results>/{sample}/mean/contributions/{view}/{head}.bw", MODELLED, head=HEADS),
-        *of_views("<results>/{sample}/mean/motifs/{view}/{head}/{file}", MODELLED, head=HEADS, file=motifs),
-    ]
-
-
-def browser_files():
-    """What genome browsers open, over the tracks of all samples."""
-    return ["<results>/browser/hub.txt", "<results>/browser/igv_session.xml"]
-
-
-def variant_files():
-    """Scores of the given variants, if any are given."""
-    names = ["variants.tsv.gz", "variants.vcf.gz", "variants.json", "figures"]
-    return collect("<results>/{sample}/variants/{file}", sample=with_variants(MODELLED), file=names)
+    return collect("<results>/{sample}/mean/mutagenesis.h5", sample=mutated)

@@ -5,34 +5,35 @@
 rule tracks:
     input:
         models=collect("<results>/{{sample}}/fold_{fold}/models/chrombpnet.safetensors", fold=FOLDS),
-        folds=collect("<results>/folds/fold_{fold}.json", fold=FOLDS),
         signal=signal_of,
-        genome="<results>/genome/genome.json",
         peaks="<results>/{sample}/peaks/peaks.narrowPeak",
     output:
-        observed="<results>/{sample}/tracks/{combine}/observed.bw",
-        with_bias="<results>/{sample}/tracks/{combine}/with_bias.bw",
-        bias="<results>/{sample}/tracks/{combine}/bias.bw",
-        corrected="<results>/{sample}/tracks/{combine}/corrected.bw",
+        collect(
+            "<results>/{{sample}}/tracks/{combine}/{track}.bw",
+            combine=["crossfit", "mean"],
+            track=["observed", "with_bias", "bias", "corrected"],
+        ),
     log:
-        "<logs>/tracks_{combine}/{sample}.log",
+        "<logs>/tracks/{sample}.log",
     benchmark:
-        "<benchmarks>/tracks_{combine}/{sample}.tsv"
+        "<benchmarks>/tracks/{sample}.tsv"
     conda:
         "../../envs/torch.yaml"
     threads: 8
     resources:
-        mem_mb=scaled(8000),
-        runtime=scaled(240),
         **on_device(),
+        mem_mb=scaled(8000),
+        runtime=scaled(480),
     params:
         **inference_params(),
-        folder=subpath(output.observed, parent=True),
+        folds=collect(FOLD_FILE, fold=FOLDS),
+        folder=subpath(output[0], ancestor=2),
     shell:
-        "python -m bpflow tracks --models {input.models} --folds {input.folds} --genome {input.genome}"
-        " --regions {input.peaks} --signal {input.signal:q} --combine {wildcards.combine}"
+        "for combine in crossfit mean; do"
+        " python -m bpflow tracks --models {input.models} --folds {params.folds} --genome {params.genome}"
+        " --regions {input.peaks} --signal {input.signal:q} --combine $combine"
         " --batch-size {params.batch_size} --device {resources.device} --precision {params.precision} --threads {threads}"
-        " --output-dir {params.folder} > {log} 2>&1"
+        " --output-dir {params.folder}/$combine; done > {log} 2>&1"
 
 
 # Where the configuration names regions.
@@ -40,7 +41,6 @@ rule mutagenesis:
     input:
         judged=judged_models(FOLDS),
         models=collect("<results>/{{sample}}/fold_{fold}/models/chrombpnet.safetensors", fold=FOLDS),
-        genome="<results>/genome/genome.json",
         regions=given_file("mutagenesis.regions"),
     output:
         effects="<results>/{sample}/mean/mutagenesis.h5",
@@ -52,18 +52,19 @@ rule mutagenesis:
         "../../envs/torch.yaml"
     threads: 8
     resources:
+        **on_device(),
         mem_mb=scaled(8000),
         runtime=scaled(240),
-        **on_device(),
         stop=stopping(),
     params:
         **inference_params(),
+        results=CONFIG["results"],
         folds=FOLDS,
         width=setting("mutagenesis.width"),
     shell:
-        "python -m bpflow gate --results {CONFIG[results]:q} --sample {wildcards.sample} --folds {params.folds}"
+        "python -m bpflow gate --results {params.results} --sample {wildcards.sample} --folds {params.folds}"
         " --stage model --stop {resources.stop} > {log} 2>&1 && "
-        "python -m bpflow mutagenesis --model {input.models} --genome {input.genome} --regions {input.regions:q}"
+        "python -m bpflow mutagenesis --model {input.models} --genome {params.genome} --regions {input.regions:q}"
         " --width {params.width}"
         " --batch-size {params.batch_size} --device {resources.device} --precision {params.precision} --threads {threads}"
         " --output {output.effects} >> {log} 2>&1"
@@ -73,9 +74,7 @@ rule mutagenesis:
 rule loci:
     input:
         models=collect("<results>/{{sample}}/fold_{fold}/models/chrombpnet.safetensors", fold=FOLDS),
-        folds=collect("<results>/folds/fold_{fold}.json", fold=FOLDS),
         signal=signal_of,
-        genome="<results>/genome/genome.json",
         peaks="<results>/{sample}/peaks/peaks.narrowPeak",
         loci=REPORT["loci"] or [],
         judged=judged_models(FOLDS),
@@ -89,22 +88,24 @@ rule loci:
         "../../envs/torch.yaml"
     threads: 8
     resources:
+        **on_device(),
         mem_mb=scaled(8000),
         runtime=scaled(120),
-        **on_device(),
         stop=stopping(),
     params:
         **inference_params(),
+        results=CONFIG["results"],
         folds=FOLDS,
+        fold_files=collect(FOLD_FILE, fold=FOLDS),
         loci="--loci" if REPORT["loci"] else "",
         peaks=REPORT["peaks_shown"],
         references=setting("contributions.references"),
         seed=setting("seed"),
     shell:
-        "python -m bpflow gate --results {CONFIG[results]:q} --sample {wildcards.sample} --folds {params.folds}"
+        "python -m bpflow gate --results {params.results} --sample {wildcards.sample} --folds {params.folds}"
         " --stage model --stop {resources.stop} > {log} 2>&1 && "
-        "python -m bpflow loci --models {input.models} --folds {input.folds} --fold-numbers {params.folds}"
-        " --genome {input.genome} --signal {input.signal:q} {params.loci} {input.loci:q}"
+        "python -m bpflow loci --models {input.models} --folds {params.fold_files} --fold-numbers {params.folds}"
+        " --genome {params.genome} --signal {input.signal:q} {params.loci} {input.loci:q}"
         " --regions {input.peaks} --peaks {params.peaks} --references {params.references} --seed {params.seed}"
         " --batch-size {params.batch_size} --device {resources.device} --precision {params.precision} --threads {threads}"
         " --output {output.record} >> {log} 2>&1"

@@ -100,7 +100,7 @@ use rule qc_report as sample_page with:
 rule browser_files:
     input:
         genome="<results>/genome/genome.json",
-        tracks=track_files(MODELLED, ["corrected"]),
+        tracks=track_files(MODELLED),
         motifs=of_views("<results>/{sample}/mean/motifs/{view}/{head}/instances.bed.gz", MODELLED, head=HEADS),
     output:
         **({} if REPORT["genome_name"] else {"sequence": "<results>/browser/genome.2bit"}),
