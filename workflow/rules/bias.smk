@@ -3,7 +3,7 @@
 
 rule select_bias:
     input:
-        signal=signal_of,
+        signal=signal_of(),
         peaks="<results>/{sample}/peaks/peaks.narrowPeak",
         nonpeaks="<results>/{sample}/fold_{fold}/regions/nonpeaks.narrowPeak",
     output:
@@ -25,7 +25,7 @@ rule select_bias:
     params:
         genome=GENOME_FILE,
         fold=FOLD_FILE,
-        factor=lambda wildcards: settings.threshold_factor(CONFIG, assay_of(wildcards)),
+        factor=of_sample(lambda sample: settings.threshold_factor(CONFIG, sample.assay)),
         input_length=setting("model.input_length"),
         output_length=setting("model.output_length"),
         outlier_quantile=setting("training.outlier_quantile"),
@@ -39,7 +39,7 @@ rule select_bias:
 
 rule train_bias:
     input:
-        signal=signal_of,
+        signal=signal_of(),
         nonpeaks="<results>/{sample}/fold_{fold}/regions/bias_nonpeaks.narrowPeak",
         selection="<results>/{sample}/fold_{fold}/regions/bias_selection.json",
     output:

@@ -18,7 +18,7 @@ use rule select_bias as select_candidate with:
 
 use rule train_bias as train_candidate with:
     input:
-        signal=signal_of,
+        signal=signal_of(),
         nonpeaks="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/regions/bias_nonpeaks.narrowPeak",
         selection="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/regions/bias_selection.json",
     output:
@@ -37,7 +37,7 @@ use rule train_bias as train_candidate with:
 use rule evaluate_bias as evaluate_candidate with:
     input:
         model="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/models/bias.safetensors",
-        signal=signal_of,
+        signal=signal_of(),
         peaks="<results>/{sample}/peaks/peaks.narrowPeak",
         nonpeaks="<results>/{sample}/fold_{fold}/regions/nonpeaks.narrowPeak",
     output:

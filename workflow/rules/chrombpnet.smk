@@ -3,7 +3,7 @@
 
 rule select_chrombpnet:
     input:
-        signal=signal_of,
+        signal=signal_of(),
         peaks="<results>/{sample}/peaks/peaks.narrowPeak",
         nonpeaks="<results>/{sample}/fold_{fold}/regions/nonpeaks.narrowPeak",
     output:
@@ -42,9 +42,9 @@ rule select_chrombpnet:
 # The bias model is scaled to the sample's background first.
 rule train_chrombpnet:
     input:
-        judged=judged_bias,
-        bias=bias_model_of,
-        signal=signal_of,
+        judged=judged_bias(),
+        bias=bias_model_of(),
+        signal=signal_of(),
         peaks="<results>/{sample}/fold_{fold}/regions/chrombpnet_peaks.narrowPeak",
         nonpeaks="<results>/{sample}/fold_{fold}/regions/chrombpnet_nonpeaks.narrowPeak",
         background="<results>/{sample}/fold_{fold}/regions/scaling_nonpeaks.narrowPeak",

@@ -136,13 +136,18 @@ def configured(sample, key):
     return part
 
 
-def setting(key, made_of=lambda value: value):
-    """What is made of a key's value, for params, inputs, resources and threads: a function only where samples differ."""
-    values = [made_of(configured(sample, key)) for sample in SAMPLES]
+def of_sample(made_of):
+    """What is made of a sample, for params, inputs, resources and threads: a function only where samples differ."""
+    values = [made_of(sample) for sample in SAMPLES.values()]
     # Snakemake looks for wildcards between braces. A function costs it more than the rest of a param.
     if values.count(values[0]) == len(values) and "{" not in str(values[0]):
         return values[0]
-    return lambda wildcards: made_of(configured(wildcards.sample, key))
+    return lambda wildcards: made_of(SAMPLES[wildcards.sample])
+
+
+def setting(key, made_of=lambda value: value):
+    """What is made of the value that a key has for the sample."""
+    return of_sample(lambda sample: made_of(configured(sample.name, key)))
 
 
 def given_file(key):
@@ -172,16 +177,26 @@ def stopping():
     return setting("gates", lambda gates: ",".join(settings.stopping_verdicts(gates)) or "none")
 
 
-def signal_of(wildcards):
+def given_or(made, given):
+    """What the sheet gives a sample, else what is made here; a function only where something is given."""
+    if not any(map(given, SAMPLES.values())):
+        return made
+    return lambda wildcards: given(SAMPLES[wildcards.sample]) or made
+
+
+def signal_of():
     """The sample's bigWig: the sheet's, or the one made of its reads."""
-    return SAMPLES[wildcards.sample].signal or f"{CONFIG['results']}/{wildcards.sample}/signal/insertions.bw"
+    return given_or("<results>/{sample}/signal/insertions.bw", lambda sample: sample.signal)
 
 
-def bias_model_of(wildcards):
+def bias_model_of():
     """The bias model of a sample and fold: the sheet's, or the one trained here, for it or for another sample."""
-    sample = SAMPLES[wildcards.sample]
-    return sample.bias_model_for(wildcards.fold) or (
-        f"{CONFIG['results']}/{sample.bias_from or sample.name}/fold_{wildcards.fold}/models/bias.safetensors"
+    trained = "<results>/{sample}/fold_{fold}/models/bias.safetensors"
+    if all(sample.trains_bias for sample in SAMPLES.values()):
+        return trained
+    return lambda wildcards: (
+        SAMPLES[wildcards.sample].bias_model_for(wildcards.fold)
+        or trained.replace("{sample}", SAMPLES[wildcards.sample].bias_from or wildcards.sample)
     )
 
 
@@ -201,8 +216,8 @@ def candidate_files(file):
     )
 
 
-def assay_of(wildcards):
-    return SAMPLES[wildcards.sample].assay
+def assay_of():
+    return of_sample(lambda sample: sample.assay)
 
 
 def peaks_given_to(wildcards):
@@ -352,11 +367,13 @@ def report_files(samples):
 PAGES = {"qc": qc_files, "bias": bias_files, "model": model_files, "report": report_files}
 
 
-def judged_bias(wildcards):
+def judged_bias():
     """What the gate before ChromBPNet judges, beside what is made with the inputs of its training."""
-    metrics = f"{CONFIG['results']}/{wildcards.sample}/fold_{wildcards.fold}/evaluation/bias_metrics.json"
+    metrics = "<results>/{sample}/fold_{fold}/evaluation/bias_metrics.json"
+    if not any(sample.bias_model for sample in SAMPLES.values()):
+        return ancient(metrics)
     # Behind a job that has to run, Snakemake sees no change of a training's own unless another input is made anew too.
-    return metrics if SAMPLES[wildcards.sample].bias_model_for(wildcards.fold) else ancient(metrics)
+    return lambda wildcards: metrics if SAMPLES[wildcards.sample].bias_model else ancient(metrics)
 
 
 def judged_models(folds):

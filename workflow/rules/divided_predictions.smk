@@ -5,7 +5,7 @@ rule predict_parts:
     input:
         model=branch(
             lambda wildcards: wildcards.model == "bias",
-            then=bias_model_of,
+            then=bias_model_of(),
             otherwise="<results>/{sample}/fold_{fold}/models/{model}.safetensors",
         ),
         peaks="<results>/{sample}/fold_{fold}/regions/{model}_peaks.narrowPeak",
@@ -42,7 +42,7 @@ rule gather_bias:
             "<results>/{{sample}}/fold_{{fold}}/predictions/bias/parts/{part}.h5",
             "predictions.parts",
         ),
-        signal=signal_of,
+        signal=signal_of(),
     output:
         predictions="<results>/{sample}/fold_{fold}/predictions/bias.h5",
         metrics="<results>/{sample}/fold_{fold}/evaluation/bias_metrics.json",
@@ -75,7 +75,7 @@ rule gather_chrombpnet:
             "predictions.parts",
         ),
         model="<results>/{sample}/fold_{fold}/models/chrombpnet.safetensors",
-        signal=signal_of,
+        signal=signal_of(),
         background="<results>/{sample}/fold_{fold}/regions/nonpeaks.narrowPeak",
         motifs=given_file("footprints.motifs"),
     output:
@@ -100,7 +100,7 @@ rule gather_chrombpnet:
     params:
         **inference_params(),
         fold=FOLD_FILE,
-        assay=assay_of,
+        assay=assay_of(),
         motifs=option_of("--motifs", "footprints.motifs"),
         tf_motifs=setting("footprints.tf_motifs"),
         backgrounds=setting("footprints.backgrounds"),

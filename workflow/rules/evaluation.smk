@@ -3,8 +3,8 @@
 
 rule evaluate_bias:
     input:
-        model=bias_model_of,
-        signal=signal_of,
+        model=bias_model_of(),
+        signal=signal_of(),
         peaks="<results>/{sample}/fold_{fold}/regions/bias_peaks.narrowPeak",
         nonpeaks="<results>/{sample}/fold_{fold}/regions/bias_nonpeaks.narrowPeak",
     output:
@@ -42,7 +42,7 @@ rule evaluate_bias:
 rule evaluate_chrombpnet:
     input:
         model="<results>/{sample}/fold_{fold}/models/chrombpnet.safetensors",
-        signal=signal_of,
+        signal=signal_of(),
         peaks="<results>/{sample}/fold_{fold}/regions/chrombpnet_peaks.narrowPeak",
         nonpeaks="<results>/{sample}/fold_{fold}/regions/chrombpnet_nonpeaks.narrowPeak",
         background="<results>/{sample}/fold_{fold}/regions/nonpeaks.narrowPeak",
@@ -70,7 +70,7 @@ rule evaluate_chrombpnet:
         **inference_params(),
         fold=FOLD_FILE,
         split="test",
-        assay=assay_of,
+        assay=assay_of(),
         motifs=option_of("--motifs", "footprints.motifs"),
         tf_motifs=setting("footprints.tf_motifs"),
         backgrounds=setting("footprints.backgrounds"),
@@ -143,7 +143,7 @@ rule compare:
 rule recovery:
     input:
         model="<results>/{sample}/fold_{fold}/models/chrombpnet.safetensors",
-        signal=signal_of,
+        signal=signal_of(),
         peaks="<results>/{sample}/fold_{fold}/regions/chrombpnet_peaks.narrowPeak",
         nonpeaks="<results>/{sample}/fold_{fold}/regions/chrombpnet_nonpeaks.narrowPeak",
         truth=given_file("truth"),

@@ -5,7 +5,7 @@
 rule tracks:
     input:
         models=collect("<results>/{{sample}}/fold_{fold}/models/chrombpnet.safetensors", fold=FOLDS),
-        signal=signal_of,
+        signal=signal_of(),
         peaks="<results>/{sample}/peaks/peaks.narrowPeak",
     output:
         collect(
@@ -29,11 +29,14 @@ rule tracks:
         folds=collect(FOLD_FILE, fold=FOLDS),
         folder=subpath(output[0], ancestor=2),
     shell:
-        "for combine in crossfit mean; do"
-        " python -m bpflow tracks --models {input.models} --folds {params.folds} --genome {params.genome}"
-        " --regions {input.peaks} --signal {input.signal:q} --combine $combine"
+        "python -m bpflow tracks --models {input.models} --folds {params.folds} --genome {params.genome}"
+        " --regions {input.peaks} --signal {input.signal:q} --combine crossfit"
         " --batch-size {params.batch_size} --device {resources.device} --precision {params.precision} --threads {threads}"
-        " --output-dir {params.folder}/$combine; done > {log} 2>&1"
+        " --output-dir {params.folder}/crossfit > {log} 2>&1 && "
+        "python -m bpflow tracks --models {input.models} --folds {params.folds} --genome {params.genome}"
+        " --regions {input.peaks} --signal {input.signal:q} --combine mean"
+        " --batch-size {params.batch_size} --device {resources.device} --precision {params.precision} --threads {threads}"
+        " --output-dir {params.folder}/mean >> {log} 2>&1"
 
 
 # Where the configuration names regions.
@@ -74,7 +77,7 @@ rule mutagenesis:
 rule loci:
     input:
         models=collect("<results>/{{sample}}/fold_{fold}/models/chrombpnet.safetensors", fold=FOLDS),
-        signal=signal_of,
+        signal=signal_of(),
         peaks="<results>/{sample}/peaks/peaks.narrowPeak",
         loci=REPORT["loci"] or [],
         judged=judged_models(FOLDS),

@@ -3,7 +3,7 @@
 
 rule peaks:
     input:
-        signal=signal_of,
+        signal=signal_of(),
         # A given bigWig that does not pass its check goes no further.
         checked="<results>/{sample}/signal/signal.json",
         genome="<results>/genome/genome.json",
@@ -43,7 +43,7 @@ rule peaks:
 # What a sample brings to the peaks that it shares with others.
 use rule peaks as own_peaks with:
     input:
-        signal=signal_of,
+        signal=signal_of(),
         checked="<results>/{sample}/signal/signal.json",
         genome="<results>/genome/genome.json",
         given=lambda wildcards: SAMPLES[wildcards.sample].peaks or [],

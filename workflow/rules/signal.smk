@@ -21,9 +21,9 @@ rule signal:
         mem_mb=scaled(8000),
         runtime=scaled(240),
     params:
-        assay=assay_of,
-        format=lambda wildcards: SAMPLES[wildcards.sample].format,
-        shift=lambda wildcards: SAMPLES[wildcards.sample].shifts,
+        assay=assay_of(),
+        format=of_sample(lambda sample: sample.format),
+        shift=of_sample(lambda sample: sample.shifts),
         shift_check=setting("shift_check"),
         min_mapq=setting("reads.min_mapq"),
         exclude_flags=setting("reads.exclude_flags", lambda flags: ",".join(flags) or "none"),
@@ -51,8 +51,8 @@ use rule signal as signal_replicate with:
     wildcard_constraints:
         replicate=r"\d+",
     params:
-        assay=assay_of,
-        format=lambda wildcards: SAMPLES[wildcards.sample].format,
+        assay=assay_of(),
+        format=of_sample(lambda sample: sample.format),
         shift=replicate_shift,
         shift_check=setting("shift_check"),
         min_mapq=setting("reads.min_mapq"),
@@ -80,7 +80,7 @@ rule check_signal:
         mem_mb=scaled(8000),
         runtime=scaled(60),
     params:
-        assay=assay_of,
+        assay=assay_of(),
     shell:
         "python -m bpflow check-signal --signal {input.bigwig:q} --assay {params.assay} --genome {input.genome}"
         " --qc {output.qc} > {log} 2>&1"
