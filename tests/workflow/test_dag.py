@@ -625,7 +625,9 @@ def test_contributions_are_computed_in_parts_and_averaged_over_folds(project: Pr
 def test_predictions_are_divided_on_request(project: Project) -> None:
     project.config |= {"folds": {"n": 3, "run": [0, 2]}, "predictions": {"parts": 2}}
     text = project.snakemake("--dry-run").stdout
-    assert job_counts(text) == expected(folds=2, evaluate_bias=0, evaluate_chrombpnet=0, predict_parts=8, gather_bias=2, gather_chrombpnet=2)
+    assert job_counts(text) == expected(
+        folds=2, evaluate_bias=0, evaluate_chrombpnet=0, predict_parts=8, gather_bias=2, gather_chrombpnet=2
+    )
     here = "results/A/fold_2/predictions/bias"
     parts = [line for line in commands_of(text, "predict") if f"--output {here}/" in line]
     assert sorted(re.findall(r"--part (\S+) --output (\S+)", " ".join(parts))) == [
@@ -661,7 +663,9 @@ def test_gates_stand_before_what_they_guard(project: Project) -> None:
     }
     project.rows = [{**project.rows[0], "sample": name} for name in ("A", "B")]
     commands = list(shell_commands(project.snakemake("--dry-run").stdout))
-    gates = {(before, after) for before, after in pairwise(commands) if "bpflow gate " in before and "--sample A " in before}
+    gates = {
+        (before, after) for before, after in pairwise(commands) if "bpflow gate " in before and "--sample A " in before
+    }
     guarded = {
         (re.search(r"--folds ([\d ]+) --stage (\w+)", gate).groups(), re.search(r"bpflow ([a-z- ]+?) --", after)[1])
         for gate, after in gates

@@ -279,7 +279,7 @@ def _checkpoint(
 
 
 def _bias_origin(args: argparse.Namespace) -> dict[str, Any]:
-    """What a scaled bias model was made of, in place of its digest: one scaled anew on another device is rounded anew."""
+    """What a scaled bias model was made of, in place of its digest: scaled anew elsewhere, it is rounded anew."""
     from bpflow.checkpoints import read_metadata
 
     path = getattr(args, "bias_model", None)
