@@ -4,8 +4,8 @@ python benchmarks/planning.py [--samples 200] [--folds 5] [--json FILE]
 
 Inputs are empty files. For the profiles default and slurm: seconds and CPU seconds of `snakemake -n --quiet` and of
 `snakemake -n`, which prints every job, and the scheduler's peak private memory. Once, through profiles/slurm: jobs by
-rule, and submissions, which are groups and jobs that are in none and not local. Snakemake's own plan of a chain of as many
-jobs, each with one input, is timed beside them: nothing planned by Snakemake takes less. Linux only.
+rule, and submissions, which are groups and jobs that are in none and not local. Snakemake's own plan of a chain of as
+many jobs, each with one input, is timed beside them: nothing planned by Snakemake takes less. Linux only.
 """
 
 from __future__ import annotations

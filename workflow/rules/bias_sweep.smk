@@ -73,7 +73,7 @@ use rule contributions as candidate_contributions with:
         view="bias",
         stage="qc",
         part="",
-        split=lambda wildcards, input: f"--fold {params.fold} --split valid",
+        split=f"--fold {FOLD_FILE} --split valid",
 
 
 use rule motifs as candidate_motifs with:
