@@ -118,9 +118,9 @@ def candidate_factors(config: Mapping[str, Any]) -> list[float]:
     return sorted(map(float, given)) if isinstance(given, list) and len(given) > 1 else []
 
 
-def stopping_verdicts(config: Mapping[str, Any]) -> list[str]:
+def stopping_verdicts(gates: Mapping[str, str | None]) -> list[str]:
     """Keys of the verdicts that end a run where they fail; a null does what ``on_fail`` says."""
-    keys = dict(config["gates"])
+    keys = dict(gates)
     on_fail = keys.pop("on_fail")
     return [key for key, action in keys.items() if (action or on_fail) == "stop"]
 
