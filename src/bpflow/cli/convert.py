@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 SUMMARY = (
     "Convert a model between bpflow (.safetensors), MultiMolecule (a folder) and the official chrombpnet (.h5, for "
     "Keras 2.8); BPNet's own .h5 and ProCapNet's own weights (.torch) are read too. Weights stay equal bit for bit, "
-    "and none of these programs is needed. A combined .h5 keeps the configuration of the official file that it came from; "
-    "its marshalled code is never run."
+    "and none of these programs is needed. A combined .h5 keeps the configuration of the official file that it came "
+    "from; its marshalled code is never run."
 )
 KINDS_OF_TRAINING = {"bias": "bias", "chrombpnet_nobias": "nobias"}
 

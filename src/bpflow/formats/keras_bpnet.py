@@ -37,6 +37,8 @@ BOX = 50
 BOX_KERNELS = {"depthwise_kernel:0": (BOX, 2, 1), "pointwise_kernel:0": (1, 2, 1)}
 # Older versions of Keras have no groups.
 ASSUMED = ("groups",)
+# Lambda layers only give outputs their names; the code in them is never read.
+WITHOUT_WEIGHTS = ("InputLayer", "Add", "Concatenate", "GlobalAveragePooling1D", "Lambda", "Reshape")
 PLAIN = {"padding": "same", "data_format": "channels_last", "groups": 1}
 
 log = logging.getLogger("bpflow")
@@ -80,7 +82,7 @@ def read_stored(stored: StoredFile, top: Tree, path: Path) -> BPNet:
         control = _control(found, path)
         config = _config(found, layers, control is not None, path)
         check_layers(layers, _expected(found, config), path, assumed=ASSUMED)
-        _check_sums(found, layers, path)
+        _check_others(found, layers, path)
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         if isinstance(error, InputError):
             raise
@@ -152,7 +154,7 @@ def _config(found: Found, layers: Layers, control: bool, path: Path) -> BPNetCon
                 f"a {name} kernel of shape {kernels[name].shape}", where=str(path), expected=f"{dimensions} dimensions"
             )
     width, _, strands, _ = kernels["profile"].shape
-    length = _input_length(layers, path)
+    length = _input_length(next(iter(found.trunk)), layers, path)
     return BPNetConfig(
         input_length=length,
         output_length=length,
@@ -169,14 +171,14 @@ def _config(found: Found, layers: Layers, control: bool, path: Path) -> BPNetCon
     )
 
 
-def _input_length(layers: Layers, path: Path) -> int:
-    """Bases that the model reads; that of the published one where it reads any number."""
-    shapes = [layer["config"]["batch_input_shape"] for layer in layers if layer["class_name"] == "InputLayer"]
-    # Controls have two channels, and counts of controls no length.
-    lengths = [shape[1] for shape in shapes if len(shape) == 3 and shape[2] == 4]
-    if len(lengths) != 1 or type(lengths[0]) not in (int, type(None)):
-        raise InputError(f"inputs of the shapes {shapes}", where=str(path), expected="one sequence of four channels")
-    return lengths[0] or BPNetConfig.published().input_length
+def _input_length(stem: str, layers: Layers, path: Path) -> int:
+    """Bases that the first convolution reads; those of the published model where it reads any number."""
+    by_name = {layer["config"]["name"]: layer for layer in layers}
+    (source,) = (source[0] for node in by_name[stem]["inbound_nodes"] for source in node)
+    shape = by_name[source]["config"]["batch_input_shape"]
+    if len(shape) != 3 or shape[2] != 4 or type(shape[1]) not in (int, type(None)):
+        raise InputError(f"an input of shape {shape}", where=str(path), expected="a length and four channels")
+    return shape[1] or BPNetConfig.published().input_length
 
 
 def _task_names(layers: Layers, tasks: int) -> tuple[str, ...]:
@@ -214,12 +216,20 @@ def _expected(found: Found, config: BPNetConfig) -> dict[str, dict[str, Any]]:
     return layers
 
 
-def _check_sums(found: Found, layers: Layers, path: Path) -> None:
-    """Every dilated layer is added to what it was made from."""
+def _check_others(found: Found, layers: Layers, path: Path) -> None:
+    """Layers without weights are those of a BPNet, and every dilated layer is added to something."""
+    known = {name for kind in found for name in kind}
+    for layer in layers:
+        if layer["class_name"] not in WITHOUT_WEIGHTS and layer["config"]["name"] not in known:
+            raise InputError(
+                f"the layer {layer['config']['name']} ({layer['class_name']}), of which there are no weights",
+                where=str(path),
+                expected="the layers of a BPNet",
+            )
     added = {
         source[0]
         for layer in layers
-        if layer["class_name"] in ("Add", "Merge")
+        if layer["class_name"] == "Add"
         for node in layer["inbound_nodes"]
         for source in node
     }

@@ -225,7 +225,10 @@ def test_counts_of_a_procapnet_pool_what_its_profile_sees(tmp_path):
         (lambda: bpnet(shared_strands=True), "counts each strand"),
         (lambda: bpnet(output_length=40), "keeps its lengths"),
         (lambda: procapnet(tasks=("a", "b")), "one task, whose strands share a count"),
-        (lambda: ChromBPNet(BPNet(BPNetConfig(**SMALL)), BPNet(BPNetConfig(**{**SMALL, "first_kernel": 3}))), "kernel 3"),
+        (
+            lambda: ChromBPNet(BPNet(BPNetConfig(**SMALL)), BPNet(BPNetConfig(**{**SMALL, "first_kernel": 3}))),
+            "kernel 3",
+        ),
     ],
 )
 def test_what_multimolecule_has_not_is_refused(tmp_path, make, message):
@@ -259,5 +262,5 @@ def test_what_is_missing_or_damaged_is_named(folder):
 
 def test_a_file_is_no_folder(tmp_path):
     (tmp_path / "m").write_text("a file")
-    with pytest.raises(InputError, match="a file. Expected a folder"):
+    with pytest.raises(InputError, match="Expected a folder"):
         write_multimolecule(bpnet(), tmp_path / "m")
