@@ -102,8 +102,14 @@ def _read(path: str | os.PathLike[str], where: str) -> Mapping[str, Tensor]:
     for name, tensor in content.items():
         if not (isinstance(tensor, Tensor) and tensor.layout == torch.strided and tensor.is_floating_point()):
             raise InputError(f"{name} holds no floating-point numbers", where=where, expected=EXPECTED)
-        if tensor.device.type != "cpu":
-            raise InputError(f"{name} holds no numbers", where=where, expected=EXPECTED)
+        stored, needed = tensor.untyped_storage().nbytes(), tensor.numel() * tensor.element_size()
+        if tensor.device.type != "cpu" or stored != needed:
+            raise InputError(
+                f"{name} takes {needed} bytes, of which {stored} are stored",
+                where=where,
+                expected=EXPECTED,
+                mend=DAMAGED,
+            )
     return content
 
 
