@@ -64,7 +64,7 @@ def _convert(args: argparse.Namespace) -> None:
         raise InputError(
             f"the suffix {suffix!r}",
             where=args.output,
-            expected=".safetensors, .h5 for the official program, or none for a MultiMolecule folder",
+            expected=".safetensors, or .h5 for the official program, or none for a MultiMolecule folder",
         )
     for option in ("like", "kind"):
         if suffix not in KERAS_SUFFIXES and getattr(args, option):
