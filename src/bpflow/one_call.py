@@ -83,8 +83,9 @@ class OfStrings:
             number, from 1.
         """
         given = [sequences] if isinstance(sequences, str) else list(sequences)
-        if not given or not all(isinstance(sequence, str) for sequence in given):
-            found = type(given[0]).__name__ if given else "no sequence"
+        others = [type(sequence).__name__ for sequence in given if not isinstance(sequence, str)]
+        if others or not given:
+            found = others[0] if others else "no sequence"
             raise InputError(found, where="sequences", expected="a string of DNA, or a list of one or more")
         return torch.from_numpy(
             np.stack(

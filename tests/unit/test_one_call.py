@@ -137,7 +137,7 @@ def test_letters(saved):
         (SEQUENCE[:-1] + "!", "the letter '!' at position 300 of '1' is no DNA"),
         (SEQUENCE[:-1] + "ä", "the letter 'ä' at position 300 of '1' is no DNA"),
         ([], "sequences: no sequence"),
-        ([SEQUENCE.encode()], "sequences: bytes. Expected a string of DNA"),
+        ([SEQUENCE, SEQUENCE.encode()], "sequences: bytes. Expected a string of DNA"),
     ],
 )
 def test_sequences_that_do_not_fit_are_refused(saved, given, message):
