@@ -19,8 +19,8 @@ class Signal(Protocol):
     """What windows of counts are gathered from: one track, or groups of them."""
 
     @property
-    def path(self) -> str:
-        """The files it was read from."""
+    def paths(self) -> tuple[str, ...]:
+        """What each group was read from."""
         ...
 
     def windows(self, global_starts: np.ndarray, width: int, reverse: np.ndarray | None = None) -> np.ndarray:
@@ -51,9 +51,11 @@ class SignalGroups:
     partners: tuple[int, ...]
 
     @property
-    def path(self) -> str:
-        """The files it was read from."""
-        return ", ".join(track.path for track in self.tracks)
+    def paths(self) -> tuple[str, ...]:
+        """What each group was read from, G texts; the files of strands have a comma between."""
+        each = len(self.tracks) // self.groups
+        files = [track.path for track in self.tracks]
+        return tuple(", ".join(files[first : first + each]) for first in range(0, len(files), each))
 
     def windows(self, global_starts: np.ndarray, width: int, reverse: np.ndarray | None = None) -> np.ndarray:
         """Counts in windows of equal width.
