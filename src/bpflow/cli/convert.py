@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> None:
 
 def _convert(args: argparse.Namespace) -> None:
     from bpflow.checkpoints import KERAS_SUFFIXES, load_model, save_model
-    from bpflow.formats.keras import write_keras
+    from bpflow.formats.keras import require_official_layers, write_keras
     from bpflow.models import BPNet, ChromBPNet
 
     suffix = Path(args.output).suffix
@@ -63,9 +63,10 @@ def _convert(args: argparse.Namespace) -> None:
     if suffix == ".safetensors":
         save_model(model, args.output, metadata=metadata)
     else:
-        kind = _kind(args, model, metadata)
         if not isinstance(model, BPNet | ChromBPNet):
             raise InputError(f"a {type(model).__name__}", where=args.input, expected="a BPNet or a ChromBPNet")
+        require_official_layers(model, args.output)
+        kind = _kind(args, model, metadata)
         write_keras(model, args.output, kind=kind, layout=_layout(args, model, metadata, kind))
     log.info("wrote %s, with %d weights", args.output, sum(tensor.numel() for tensor in model.state_dict().values()))
 

@@ -31,7 +31,7 @@ from bpflow.hdf5_files import StoredFile, opened_hdf5
 from bpflow.models import BPNet, BPNetConfig, ChromBPNet
 from bpflow.new_hdf5 import new_hdf5
 
-__all__ = ["KINDS", "KerasModel", "Layout", "official_layout", "read_keras", "write_keras"]
+__all__ = ["KINDS", "KerasModel", "Layout", "official_layout", "read_keras", "require_official_layers", "write_keras"]
 
 KINDS = ("bias", "nobias", "chrombpnet")
 WEIGHTS = "model_weights"
@@ -138,13 +138,18 @@ def write_keras(model: BPNet | ChromBPNet, path: Path, *, kind: str, layout: Lay
     Parameters
     ----------
     model
-        A model with four input channels, which is all that official files have.
+        A model with four input channels, one profile and one count, which is all that official files have.
     path
         The ``.h5`` to write, atomically; the same model and layout give the same bytes.
     kind
         One of `KINDS`; decides the names of layers.
     layout
         That of the file to follow, of a model of the same sizes; else the official program's.
+
+    Raises
+    ------
+    InputError
+        The model is not of that kind, or has what official files cannot hold.
     """
     if isinstance(model, ChromBPNet) != (kind == "chrombpnet"):
         found = "a ChromBPNet" if isinstance(model, ChromBPNet) else "a model of one tower"
@@ -153,6 +158,7 @@ def write_keras(model: BPNet | ChromBPNet, path: Path, *, kind: str, layout: Lay
         )
     if model.config.channels != 4:
         raise InputError("a model with an N channel", where=str(path), expected="four channels, as official files have")
+    require_official_layers(model, path)
     layout = layout or official_layout(model, kind)
     parameters = model.state_dict()
     if layout.kind != kind or set(layout.weights) != set(parameters):
@@ -172,6 +178,30 @@ def write_keras(model: BPNet | ChromBPNet, path: Path, *, kind: str, layout: Lay
             top.create_group(name).attrs["weight_names"] = [weight.encode() for weight in weights]
         for name, place in layout.weights.items():
             top[place] = _to_keras(parameters[name])
+
+
+def require_official_layers(model: BPNet | ChromBPNet, path: Path) -> None:
+    """Stop at a model with what the official program's models do not have, before it is written to `path`.
+
+    Raises
+    ------
+    InputError
+        Several tracks, a control, or layers that keep lengths.
+    """
+    for tower in (model,) if isinstance(model, BPNet) else (model.accessibility, model.bias):
+        config = tower.config
+        unknown = {
+            f"the tracks {', '.join(config.outputs.track_names)}": config.outputs.tracks > 1,
+            "a control": config.control,
+            "layers that keep lengths by zeros": config.same,
+        }
+        if found := [what for what, there in unknown.items() if there]:
+            raise InputError(
+                f"a model with {' and '.join(found)}",
+                where=str(path),
+                expected="one profile and count by valid convolutions, which is all that official files have",
+                mend="Keep it as .safetensors",
+            )
 
 
 def official_layout(model: BPNet | ChromBPNet, kind: str) -> Layout:
