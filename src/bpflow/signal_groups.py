@@ -77,13 +77,13 @@ class SignalGroups:
         tracks = np.stack([track.windows(global_starts, width) for track in self.tracks], axis=1)
         if reverse is not None and reverse.any():
             tracks[reverse] = tracks[reverse][:, list(self.partners), ::-1]
-        grouped = tracks.reshape(len(tracks), self.groups, -1)
+        grouped = tracks.reshape(len(tracks), self.groups, width * len(self.tracks) // self.groups)
         return grouped[:, 0] if self.groups == 1 else grouped
 
     def sums(self, global_starts: np.ndarray, width: int) -> np.ndarray:
         """Totals of each group in windows of equal width, (N, G) int64; (N,) of one group."""
         sums = np.stack([track.sums(global_starts, width) for track in self.tracks], axis=1)
-        grouped = sums.reshape(len(sums), self.groups, -1).sum(axis=2)
+        grouped = sums.reshape(len(sums), self.groups, len(self.tracks) // self.groups).sum(axis=2)
         return grouped[:, 0] if self.groups == 1 else grouped
 
 

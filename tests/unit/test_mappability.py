@@ -36,5 +36,5 @@ def test_windows_are_read_from_their_end_where_they_are_reversed():
 
 def test_a_bigwig_of_another_assembly_is_refused(genome, tmp_path):
     path = bigwig(tmp_path / "x.bw", {"chr1": 50_000}, [("chr1", 0, 10, 1.0)])
-    with pytest.raises(InputError, match="chr1 has 50000 bases. Expected 60000"):
+    with pytest.raises(InputError, match="chr1 has 50000 bases"):
         Mappability.open(path, genome)

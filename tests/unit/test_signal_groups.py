@@ -91,6 +91,15 @@ def test_the_other_strand_of_the_genome_is_the_same_example_read_in_reverse(outp
         assert found.mask.shape == found.counts.shape
 
 
+def test_no_windows_are_none_of_each_group():
+    _, made = tracks(0, 4)
+    nowhere = np.zeros(0, dtype=np.int64)
+    for number, shape in ((1, (0, 80)), (2, (0, 2, 40)), (4, (0, 4, 20))):
+        groups = SignalGroups(made, number, (1, 0, 3, 2))
+        assert groups.windows(nowhere, 20, nowhere.astype(bool)).shape == shape
+        assert groups.sums(nowhere, 20).shape == shape[:-1]
+
+
 def test_files_of_each_group_are_named():
     _, made = tracks(0, 4)
     assert SignalGroups(made, 2, (1, 0, 3, 2)).paths == ("0.bw, 1.bw", "2.bw, 3.bw")

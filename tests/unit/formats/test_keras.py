@@ -314,6 +314,12 @@ def test_other_files_are_refused(tmp_path):
 def test_what_official_files_cannot_hold_is_refused(tmp_path):
     with pytest.raises(InputError, match="N channel"):
         write_keras(tower(n_channel=True), tmp_path / "m.h5", kind="bias")
+    for options, message in (
+        ({"strands": 2, "tasks": ("a", "b")}, r"the tracks a\.plus, a\.minus, b\.plus, b\.minus"),
+        ({"same": True, "control": True}, "a control and layers that keep lengths"),
+    ):
+        with pytest.raises(InputError, match=rf"m\.h5: a model with {message}.*Keep it as \.safetensors"):
+            write_keras(tower(**options), tmp_path / "m.h5", kind="bias")
     with pytest.raises(InputError, match="a ChromBPNet as a bias file"):
         write_keras(make("chrombpnet"), tmp_path / "m.h5", kind="bias")
     with pytest.raises(InputError, match="one tower as a chrombpnet file"):
