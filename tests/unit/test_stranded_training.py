@@ -119,8 +119,9 @@ def test_predictions_of_a_task_are_those_of_its_heads(made, predictions, genome)
 
 def test_they_are_evaluated_contribute_and_score_variants(made, predictions, genome, genome_json, tmp_path):
     command(
-        "evaluate", "--predictions", predictions, "--genome", genome_json,
-        "--signal", *small_strands.bigwigs(made, "b"), "--model-kind", "bpnet", "--output", tmp_path / "e.json", "--table", tmp_path / "e.tsv.gz",
+        "evaluate", "--predictions", predictions, "--genome", genome_json, "--model-kind", "bpnet",
+        "--signal", *small_strands.bigwigs(made, "b"),
+        "--output", tmp_path / "e.json", "--table", tmp_path / "e.tsv.gz",
     )  # fmt: skip
     metrics = json.loads((tmp_path / "e.json").read_text())
     assert (metrics["strands"], metrics["regions"]["peaks"]) == (2, len(pd.read_csv(made / "p.tsv", sep="\t")))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+import warnings
 import xml.etree.ElementTree as ElementTree
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from bpflow.report.variant_figures import COLOURS, Panel, draw_variant
 
