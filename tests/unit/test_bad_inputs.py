@@ -156,7 +156,10 @@ def stranded_model(kit):
 
 
 def stranded_predictions(kit):
-    attributes, coordinates = {"strands": 2}, {"coords_chrom": np.array(["chr1"]), "coords_center": np.array([5000])}
+    attributes, coordinates = (
+        {"strands": 2},
+        {"coords_chrom": np.array(["chr1"], dtype=object), "coords_center": np.array([5000])},
+    )
     path = kit.folder / "strands.h5"
     with write_predictions(path, coordinates, width=200, attributes=attributes) as writer:
         writer.append(Prediction(np.zeros((1, 200), np.float32), np.zeros(1, np.float32)))
@@ -451,7 +454,10 @@ MISTAKES = {
         lambda k: k.train_strands("procapnet", [k.strands()], "--mappability", k.text("m.bw", "x")),
         r"m\.bw: not a bigWig",
     ),
-    "ends that never vary": (lambda k: k.train_strands("bpnet", [k.strands()]), "training windows hold exactly"),
+    "a strand without ends in peaks": (
+        lambda k: k.train_strands("bpnet", [["a", k.bigwig(), k.bigwig("silent.bw", sizes={"chr3": 30_000})]]),
+        r"silent\.bw: all 2 training windows hold exactly 0 insertions",
+    ),
     "no task of a model of two": (
         lambda k: k.predict(stranded_model(k), "--regions", k.regions()),
         "--task: no task. Expected one of a, b",

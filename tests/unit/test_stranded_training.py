@@ -127,7 +127,7 @@ def test_they_are_evaluated_contribute_and_score_variants(made, predictions, gen
     assert (metrics["strands"], metrics["regions"]["peaks"]) == (2, len(pd.read_csv(made / "p.tsv", sep="\t")))
     command(
         "contributions", "--model", made / "bpnet.safetensors", *TASK, "--genome", genome_json,
-        "--regions", made / "clusters.narrowPeak", "--max-regions", 6, "--references", 3, "--output-dir", tmp_path,
+        "--regions", made / "clusters.narrowPeak", "--max-regions", 4, "--references", 3, "--output-dir", tmp_path,
     )  # fmt: skip
     record = json.loads((tmp_path / "contributions.json").read_text())
     assert {item["verdict"] for item in record["verdicts"]} == {"good"}
@@ -135,7 +135,18 @@ def test_they_are_evaluated_contribute_and_score_variants(made, predictions, gen
     codes = genome.array[genome.offsets["chr3"] + 5000 :][:3]
     rows = [f"chr3\t{5001 + row}\t{'ACGT'[code]}\t{'CGTA'[code]}" for row, code in enumerate(codes)]
     variants.write_text("\n".join(["chrom\tpos\tref\talt", *rows]) + "\n")
-    options = ["--genome", genome_json, "--variants", variants, "--null", 20, "--figures", tmp_path / "figures"]
+    options = [
+        "--genome",
+        genome_json,
+        "--variants",
+        variants,
+        "--null",
+        20,
+        "--top",
+        1,
+        "--figures",
+        tmp_path / "figures",
+    ]
     models = ["--models", made / "bpnet.safetensors", "--device", "cpu"]
     command("variants", *models, "--task", "b", *options, "--output", tmp_path / "b.tsv")
     whole = pd.read_csv(tmp_path / "b.tsv", sep="\t")
@@ -144,7 +155,9 @@ def test_they_are_evaluated_contribute_and_score_variants(made, predictions, gen
     for part in (1, 2):
         command("variants", *models, "--task", "b", *scores, f"{part}/2", "--scores", tmp_path / f"{part}.h5")
     parts = ["--parts", tmp_path / "1.h5", tmp_path / "2.h5", "--genome", genome_json, "--variants", variants]
-    command("gather-variants", *parts, *models, "--figures", tmp_path / "again", "--output", tmp_path / "g.tsv")
+    command(
+        "gather-variants", *parts, *models, "--figures", tmp_path / "again", "--top", 1, "--output", tmp_path / "g.tsv"
+    )
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "g.tsv", sep="\t"), whole)
     command("variants", *models, "--task", "a", *scores, "2/2", "--scores", tmp_path / "2.h5")
     with pytest.raises(SystemExit):

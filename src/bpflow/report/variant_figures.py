@@ -45,8 +45,9 @@ def draw_variant(
     path
         The file to write.
     reference, alternative
-        (output length,) expected insertions, of two strands one after the other. Bases are counted from the alleles' first one. Right of an insertion or a
-        deletion those of the alternative allele are its own, which lie elsewhere in the reference.
+        (output length,) expected insertions, of two strands one after the other. Bases are counted from the alleles'
+        first one. Right of an insertion or a deletion those of the alternative allele are its own, which lie elsewhere
+        in the reference.
     title
         What stands above.
     panels
