@@ -91,6 +91,9 @@ def test_masks_and_controls_are_cut_and_shared_with_their_batch(accompanied, epo
     for found, rows in ((whole[0], expected), (share[0], [part[1::2] for part in expected])):
         for one, other in zip((found.codes, found.counts, found.mask, found.control), rows, strict=True):
             np.testing.assert_array_equal(one, other)
+    # More processes than examples: one has none.
+    nothing = gathered(HostBatches(accompanied, CPU), epoch, world=World(10, 11))[0]
+    assert (nothing.codes.shape, nothing.counts.shape, nothing.mask.shape) == ((0, 60), (0, 24), (0, 24))
     pieces = list(whole[0].pieces(4))
     assert [len(piece.codes) for piece in pieces] == [4, 4, 2]
     for part in ("codes", "counts", "mask", "control"):
