@@ -137,11 +137,9 @@ def test_contributions_equal_the_rescale_rule_in_float64(seed, filters, layers, 
 
 @pytest.mark.parametrize("shared", [True, False])
 @pytest.mark.parametrize("same", [True, False])
-@settings(max_examples=2)
-@given(seed=st.integers(0, 2**31), layers=st.integers(1, 3), spare=st.integers(0, 5).map(lambda half: 2 * half))
-def test_contributions_to_strands_equal_the_rescale_rule_in_float64(same, shared, seed, layers, spare):
-    model = small_model(seed, layers=layers, spare=spare, strands=2, shared_strands=shared, same=same)
-    one_hot, others = inputs(model, seed + 1, 2, 3)
+def test_contributions_to_strands_equal_the_rescale_rule_in_float64(same, shared):
+    model = small_model(6, strands=2, shared_strands=shared, same=same)
+    one_hot, others = inputs(model, 7, 2, 3)
     found = attribute(model, one_hot, others, HEADS)
     for head in HEADS:
         expected = torch.stack(
