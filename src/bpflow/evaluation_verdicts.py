@@ -15,54 +15,16 @@ LEAST_CEILING = math.sqrt(0.5)
 # A share whose standard error is larger could as well stand on the other side of its threshold.
 LARGEST_ERROR = 0.15
 
-# What models are called that predict a signal in peaks.
-NAMES = {"chrombpnet": "ChromBPNet", "bpnet": "BPNet", "procapnet": "ProCapNet"}
-ACCESSIBILITY_ADVICE = (
-    (
-        "The model predicts how accessible unseen peaks are.",
-        "The model predicts accessibility only in part: check the number of peaks and the depth, "
-        "and whether training stopped early.",
-        "The model does not predict accessibility: check peaks, depth and the enzyme shift before "
-        "interpreting anything.",
-    ),
-    (
-        "The model predicts where unseen peaks are cut.",
-        "The model predicts where peaks are cut only in part: check whether training stopped early, and whether "
-        "the bias model predicts non-peaks.",
-        "The model predicts where peaks are cut hardly better than the average peak does: check the enzyme shift "
-        "(a wrong one by even a base blurs profiles), the bias model and the depth before interpreting anything.",
-    ),
-)
-# Of ends of reads as they are, without an enzyme's shift or bias.
-ENDS_ADVICE = (
-    (
-        "The model predicts how many ends unseen peaks have.",
-        "The model predicts counts only in part: check the number of peaks and the depth, and whether training stopped "
-        "early.",
-        "The model does not predict counts: check peaks, depth and strands before interpreting anything.",
-    ),
-    (
-        "The model predicts where the ends of unseen peaks lie.",
-        "The model predicts where ends lie only in part: check the depth, and whether training stopped early.",
-        "The model predicts where ends lie hardly better than the average peak does: check strands, which ends were "
-        "counted, and the depth before interpreting anything.",
-    ),
-)
-
 Yardsticks = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 
 def verdicts(yardsticks: Yardsticks, model_kind: str) -> list[dict[str, Any]]:
-    """Verdicts on a bias model or on another one, from :func:`bpflow.yardsticks.yardsticks` of each group."""
+    """Verdicts on a bias model or on ChromBPNet, from :func:`bpflow.yardsticks.yardsticks` of each group."""
     peaks, nonpeaks = yardsticks.get("peaks"), yardsticks.get("nonpeaks")
     if model_kind == "bias":
         in_peaks = [_bias_counts_peaks(peaks)] if peaks else []
         return [*in_peaks, *([_bias_counts_nonpeaks(nonpeaks), _bias_profile_nonpeaks(nonpeaks)] if nonpeaks else [])]
-    if not peaks:
-        return []
-    of_counts, of_profiles = ACCESSIBILITY_ADVICE if model_kind == "chrombpnet" else ENDS_ADVICE
-    name = NAMES[model_kind]
-    return [_counts_peaks(peaks, name, of_counts), _profile_peaks(peaks, name, of_profiles)]
+    return [_counts_peaks(peaks), _profile_peaks(peaks)] if peaks else []
 
 
 def _told_share(yardstick: Mapping[str, Any]) -> float:
@@ -70,32 +32,44 @@ def _told_share(yardstick: Mapping[str, Any]) -> float:
     return yardstick["share"] if yardstick["standard_error"] <= LARGEST_ERROR else math.nan
 
 
-def _counts_peaks(metrics: Mapping[str, Mapping[str, Any]], name: str, advice: tuple[str, str, str]) -> dict[str, Any]:
+def _counts_peaks(metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     counts = metrics["pearsonr"]
     return verdict(
         "counts_peaks",
-        f"Counts of {name} in peaks (share of the Pearson r that noise allows)",
+        "Counts of ChromBPNet in peaks (share of the Pearson r that noise allows)",
         _told_share(counts) if counts["ceiling"] >= LEAST_CEILING else math.nan,
         good=0.5,
         check=0.3,
         threshold="above 0.5; from 0.3 to 0.5 needs a look",
         source=f"{OFFICIAL_ADVICE}, for data without noise",
-        advice=advice,
+        advice=(
+            "The model predicts how accessible unseen peaks are.",
+            "The model predicts accessibility only in part: check the number of peaks and the depth, "
+            "and whether training stopped early.",
+            "The model does not predict accessibility: check peaks, depth and the enzyme shift before "
+            "interpreting anything.",
+        ),
         unknown="The data do not tell: peaks are too few, or two halves of the insertions differ too much in them. "
         "Sequence deeper, pool replicates, or keep to the strongest peaks.",
     )
 
 
-def _profile_peaks(metrics: Mapping[str, Mapping[str, Any]], name: str, advice: tuple[str, str, str]) -> dict[str, Any]:
+def _profile_peaks(metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     return verdict(
         "profile_peaks",
-        f"Profiles of {name} in peaks (share of the way from the average profile to one without noise)",
+        "Profiles of ChromBPNet in peaks (share of the way from the average profile to one without noise)",
         _told_share(metrics["median_jsd"]),
         good=0.5,
         check=0.3,
         threshold="above 0.5; from 0.3 to 0.5 needs a look",
         source=OWN_ADVICE,
-        advice=advice,
+        advice=(
+            "The model predicts where unseen peaks are cut.",
+            "The model predicts where peaks are cut only in part: check whether training stopped early, and whether "
+            "the bias model predicts non-peaks.",
+            "The model predicts where peaks are cut hardly better than the average peak does: check the enzyme shift "
+            "(a wrong one by even a base blurs profiles), the bias model and the depth before interpreting anything.",
+        ),
         unknown="The data do not tell: peaks are too few or too shallow for two halves of the insertions to agree on "
         "where they are cut. Sequence deeper, pool replicates, or keep to the strongest peaks.",
     )

@@ -32,17 +32,6 @@ def test_shares_of_chrombpnet(share, grade):
         assert item["value"] == pytest.approx(share)
 
 
-@pytest.mark.parametrize(("kind", "name"), [("bpnet", "BPNet"), ("procapnet", "ProCapNet")])
-@pytest.mark.parametrize("share", [0.9, 0.4, 0.1])
-def test_sister_models_are_named_and_know_no_enzyme(kind, name, share):
-    made = group(counts=yardstick(share), profile=yardstick(share))
-    for key in ("counts_peaks", "profile_peaks"):
-        item, known = judged(kind, key, peaks=made), judged("chrombpnet", key, peaks=made)
-        assert item["verdict"] == known["verdict"]
-        assert name in item["name"]
-        assert not {"enzyme", "bias", "accessible", "accessibility"} & set(item["advice"].replace(",", "").split())
-
-
 @pytest.mark.parametrize(("share", "grade"), [(0.31, "good"), (0.2, "check"), (0.09, "fail"), (-0.1, "fail")])
 def test_share_of_the_bias_model(share, grade):
     found = judged("bias", "bias_profile_nonpeaks", nonpeaks=group(profile=yardstick(share)))
