@@ -11,7 +11,7 @@ from bpflow.errors import InputError
 from bpflow.models.base import ProfileModel
 from bpflow.models.bpnet import BPNet, BPNetConfig, ProCapNet, ProCapNetConfig
 from bpflow.models.chrombpnet import ChromBPNet, ChromBPNetConfig
-from bpflow.models.task_view import TaskView, chosen_task, named_task, one_task
+from bpflow.models.task_view import TaskView, chosen_task
 
 __all__ = [
     "KINDS",
@@ -25,8 +25,6 @@ __all__ = [
     "TaskView",
     "build",
     "chosen_task",
-    "named_task",
-    "one_task",
 ]
 
 
