@@ -9,10 +9,25 @@ import torch
 
 from bpflow.errors import InputError
 from bpflow.models.base import ProfileModel
+from bpflow.models.basenji2 import Basenji2, Basenji2Config
 from bpflow.models.bpnet import BPNet, BPNetConfig
 from bpflow.models.chrombpnet import ChromBPNet, ChromBPNetConfig
 
-__all__ = ["KINDS", "BPNet", "BPNetConfig", "ChromBPNet", "ChromBPNetConfig", "ProfileModel", "build"]
+__all__ = [
+    "KINDS",
+    "BPNet",
+    "BPNetConfig",
+    "Basenji2",
+    "Basenji2Config",
+    "ChromBPNet",
+    "ChromBPNetConfig",
+    "ProfileModel",
+    "build",
+]
+
+
+def _build_basenji2(config: dict[str, Any], generator: torch.Generator | None) -> Basenji2:
+    return Basenji2(Basenji2Config(**config), generator)
 
 
 def _build_bpnet(config: dict[str, Any], generator: torch.Generator | None) -> BPNet:
@@ -25,7 +40,7 @@ def _build_chrombpnet(config: dict[str, Any], generator: torch.Generator | None)
 
 
 Builder = Callable[[dict[str, Any], torch.Generator | None], ProfileModel]
-KINDS: dict[str, Builder] = {"bpnet": _build_bpnet, "chrombpnet": _build_chrombpnet}
+KINDS: dict[str, Builder] = {"basenji2": _build_basenji2, "bpnet": _build_bpnet, "chrombpnet": _build_chrombpnet}
 
 
 def build(config: dict[str, Any], generator: torch.Generator | None = None) -> ProfileModel:
