@@ -194,7 +194,7 @@ def read_basenji_h5(path: str | os.PathLike[str]) -> Basenji2:
     )
     parts = ["stem", *(f"tower.{i}" for i in range(tower - 1))]
     parts += [f"blocks.{i}.{half}" for i in range(inside) for half in ("narrow", "wide")]
-    tensors = {"targets.weight": dense[0].T, "targets.bias": dense[1]}
+    tensors: dict[str, Any] = {"targets.weight": dense[0].T, "targets.bias": dense[1]}
     for part, kernel, norm in zip([*parts, "head"], kernels, normalised, strict=True):
         tensors[f"{part}.convolution.weight"] = kernel.T
         tensors |= {f"{part}.norm.{key}": values for key, values in norm.items()}
