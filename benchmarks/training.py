@@ -49,6 +49,7 @@ from bpflow.devices import resolve_device, resolve_precision, set_threads
 from bpflow.losses import losses
 from bpflow.models import BPNet, BPNetConfig
 from bpflow.models.encoding import one_hot
+from bpflow.objectives import ProfileObjective
 from bpflow.optimiser import KerasAdam
 from bpflow.prediction import predict_codes
 from bpflow.signal import SignalTrack
@@ -185,7 +186,9 @@ class Comparison:
     def train(self) -> Work:
         """Our steps."""
         model = copy.deepcopy(self.ours).train()
-        stepper = Stepper(KerasAdam(model.parameters()), COUNTS_WEIGHT, device=self.device, precision=self.precision)
+        stepper = Stepper(
+            KerasAdam(model.parameters()), ProfileObjective(COUNTS_WEIGHT), device=self.device, precision=self.precision
+        )
         codes, counts = self._examples(self.batch_size)
         batch = DeviceBatch(codes.to(self.device), counts.to(self.device), self.batch_size)
         return self._timed(lambda: stepper.update(model, batch))

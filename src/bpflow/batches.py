@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from bpflow.datasets import Epoch, Windows
 from bpflow.parallel import map_in_order
+from bpflow.signal import SignalTrack
 from bpflow.world import World
 
 __all__ = ["Batches", "DeviceBatch", "DeviceBatches", "HostBatches", "batches_on"]
@@ -31,14 +32,29 @@ class DeviceBatch(NamedTuple):
     codes
         (n, input_length) uint8 base codes.
     counts
-        (n, output_length) int32 insertions.
+        (n, output_length) int32 insertions, or what else is to be predicted, (n, ...).
     size
         Examples of the whole batch, over all processes.
+    mask, control
+        As of :class:`bpflow.datasets.Batch`.
     """
 
     codes: Tensor
     counts: Tensor
     size: int
+    mask: Tensor | None = None
+    control: Tensor | None = None
+
+    def pieces(self, size: int) -> Iterator[DeviceBatch]:
+        """The batch in pieces of `size` examples; of none, nothing."""
+        for first in range(0, len(self.codes), size):
+            rows = slice(first, first + size)
+            yield self.changed(lambda part, rows=rows: part[rows])  # type: ignore[misc]
+
+    def changed(self, change: Callable[[Tensor], Tensor]) -> DeviceBatch:
+        """The batch with the same done to all its tensors."""
+        mask, control = (None if part is None else change(part) for part in (self.mask, self.control))
+        return DeviceBatch(change(self.codes), change(self.counts), self.size, mask, control)
 
 
 class Batches(Protocol):
@@ -51,7 +67,7 @@ class Batches(Protocol):
 
 def batches_on(windows: Windows, device: torch.device) -> Batches:
     """Batches for `device`: gathered on it where it is a GPU with room for genome and signal, else on the host."""
-    if device.type == "cuda":
+    if device.type == "cuda" and isinstance(windows.signal, SignalTrack) and windows.mappability is None:
         needed = windows.genome.size + SITE_BYTES * windows.signal.positions.size
         free, _ = torch.cuda.mem_get_info(device)
         if needed < RESIDENT_SHARE * free:
@@ -82,18 +98,16 @@ class HostBatches:
         """As of :class:`Batches`."""
         pinned = self.device.type == "cuda"
 
-        def gather(rows: slice) -> tuple[Tensor, Tensor, int]:
+        def gather(rows: slice) -> DeviceBatch:
             mine = world.share(rows)
-            batch = self.windows.gather(epoch.centers[mine], epoch.reverse[mine])
-            codes, counts = torch.from_numpy(batch.codes), torch.from_numpy(batch.counts)
-            if pinned:
-                codes, counts = codes.pin_memory(), counts.pin_memory()
-            return codes, counts, rows.stop - rows.start
+            codes, counts, *others = self.windows.gather(epoch.centers[mine], epoch.reverse[mine])
+            mask, control = (None if part is None else torch.from_numpy(part) for part in others)
+            size = rows.stop - rows.start
+            batch = DeviceBatch(torch.from_numpy(codes), torch.from_numpy(counts), size, mask, control)
+            return batch.changed(Tensor.pin_memory) if pinned else batch
 
-        for codes, counts, size in map_in_order(gather, _rows(epoch, batch_size, first), AHEAD if pinned else 1):
-            yield DeviceBatch(
-                codes.to(self.device, non_blocking=pinned), counts.to(self.device, non_blocking=pinned), size
-            )
+        for batch in map_in_order(gather, _rows(epoch, batch_size, first), AHEAD if pinned else 1):
+            yield batch.changed(lambda part: part.to(self.device, non_blocking=pinned))
 
 
 class DeviceBatches:
@@ -110,6 +124,8 @@ class DeviceBatches:
     """
 
     def __init__(self, windows: Windows, device: torch.device) -> None:
+        if not isinstance(windows.signal, SignalTrack):
+            raise TypeError("a signal of one track is needed")
         self.device = device
         self.input_length, self.output_length = windows.input_length, windows.output_length
         self.genome = _to_device(windows.genome, torch.uint8, device)

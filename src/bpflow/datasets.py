@@ -8,26 +8,42 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from bpflow.allocation import keep_freed_blocks
 from bpflow.errors import InputError
 from bpflow.genome import code_windows, reverse_complement_codes
-from bpflow.signal import SignalTrack
+from bpflow.mappability import Mappability
+from bpflow.signal_groups import Signal, SignalGroups
 
-__all__ = ["Batch", "Epoch", "TrainingSet", "Windows", "validation_set"]
+__all__ = ["Batch", "Epoch", "Examples", "TrainingSet", "Windows", "validation_set"]
 
 # Epochs count from 1; 0 draws what is fixed for the whole training.
 FIXED = 0
 
 
 class Batch(NamedTuple):
-    """Base codes (n, input_length) uint8 and insertions (n, output_length) int32."""
+    """Examples of some windows.
+
+    Attributes
+    ----------
+    codes
+        (n, input_length) uint8 base codes.
+    counts
+        (n, output_length) int32 insertions; of several tracks as of
+        :meth:`bpflow.signal_groups.SignalGroups.windows`.
+    mask
+        Whether each count is to be learnt from, of the shape of `counts`; all are if absent.
+    control
+        (n, 2, output_length) int32 counts of a control, plus and minus strand, if there is one.
+    """
 
     codes: np.ndarray
     counts: np.ndarray
+    mask: np.ndarray | None = None
+    control: np.ndarray | None = None
 
 
 class Epoch(NamedTuple):
@@ -49,28 +65,55 @@ class Windows:
     genome
         (total length,) uint8 base codes of all chromosomes.
     signal
-        Insertions of the same genome.
+        Insertions of the same genome, or several tracks.
     input_length, output_length
         Even widths of both windows; they share the centre: [centre - width / 2, centre + width / 2).
+    mappability
+        Bases that are learnt from; all if absent.
+    control
+        Both strands of a control, two groups, if there is one.
     """
 
     genome: np.ndarray
-    signal: SignalTrack
+    signal: Signal
     input_length: int
     output_length: int
+    mappability: Mappability | None = None
+    control: SignalGroups | None = None
 
     def gather(self, centers: np.ndarray, reverse: np.ndarray) -> Batch:
         """Windows around `centers`; where `reverse`, the reverse complement and the reversed counts."""
         keep_freed_blocks()
         codes = code_windows(self.genome, centers - self.input_length // 2, self.input_length)
         codes[reverse] = reverse_complement_codes(codes[reverse])
-        return Batch(codes, self.signal.windows(centers - self.output_length // 2, self.output_length, reverse))
+        starts, width = centers - self.output_length // 2, self.output_length
+        counts = self.signal.windows(starts, width, reverse)
+        mask = control = None
+        if self.mappability is not None:
+            # Reads of both strands are placed alike, so every track has the same row.
+            mappable = self.mappability.windows(starts, width, reverse)
+            mask = np.tile(mappable[:, None], (1, counts[0].size // width, 1)).reshape(counts.shape)
+        if self.control is not None:
+            control = self.control.windows(starts, width, reverse)
+        return Batch(codes, counts, mask, control)
 
     def batches(self, epoch: Epoch, batch_size: int) -> Iterator[Batch]:
         """All examples of an epoch in order; the last batch may be smaller."""
         for first in range(0, len(epoch), batch_size):
             rows = slice(first, first + batch_size)
             yield self.gather(epoch.centers[rows], epoch.reverse[rows])
+
+
+class Examples(Protocol):
+    """What is trained on."""
+
+    def __len__(self) -> int:
+        """Examples in one epoch."""
+        ...
+
+    def epoch(self, number: int) -> Epoch:
+        """Draw epoch `number`, from 1."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from torch import nn
 
-from bpflow.datasets import Epoch, TrainingSet, Windows
+from bpflow.datasets import Epoch, Examples, Windows
 from bpflow.errors import BpflowError, InputError
 from bpflow.metrics import multinomial_nll
 
@@ -36,7 +36,7 @@ class TrainingError(BpflowError, RuntimeError):
         self.best_epoch = best_epoch
 
 
-def require_varying_counts(windows: Windows, training: TrainingSet) -> None:
+def require_varying_counts(windows: Windows, training: Examples) -> None:
     """Stop where the observed counts of all training windows are equal: there is nothing to learn.
 
     Raises
@@ -46,6 +46,7 @@ def require_varying_counts(windows: Windows, training: TrainingSet) -> None:
     """
     centers = training.epoch(1).centers
     totals = windows.signal.sums(centers - windows.output_length // 2, windows.output_length)
+    totals = totals.reshape(len(totals), -1).sum(axis=1)
     if len(totals) > 1 and np.ptp(totals) == 0:
         raise InputError(
             f"all {len(totals)} training windows hold exactly {totals[0]} insertions",
@@ -58,13 +59,15 @@ def require_varying_counts(windows: Windows, training: TrainingSet) -> None:
 def flat_loss(windows: Windows, epoch: Epoch, counts_weight: float) -> float:
     """Mean loss of the simplest prediction, a flat profile and the mean log count, over (part of) an epoch.
 
-    What a model must fall below to have learnt anything.
+    What a model must fall below to have learnt anything. Of several groups it is the sum over them.
     """
     every = max(len(epoch) // EXAMPLES, 1)
     starts = epoch.centers[::every] - windows.output_length // 2
     counts = windows.signal.windows(starts, windows.output_length)
-    flat = np.full(counts.shape, -math.log(windows.output_length), dtype=np.float32)
-    return float(multinomial_nll(flat, counts).mean() + counts_weight * np.log1p(counts.sum(axis=1)).var())
+    groups = counts.reshape(len(counts), -1, counts.shape[-1])
+    flat = np.full(groups[:, 0].shape, -math.log(groups.shape[-1]), dtype=np.float32)
+    profiles = sum(multinomial_nll(flat, groups[:, group]).mean() for group in range(groups.shape[1]))
+    return float(profiles + counts_weight * np.log1p(groups.sum(axis=2)).var(axis=0).sum())
 
 
 def diagnosis(model: nn.Module, losses: Sequence[float], *, flat: float, batches: int) -> str | None:

@@ -20,31 +20,46 @@ class Losses(NamedTuple):
     counts: Tensor
 
 
-def multinomial_nll(logits: Tensor, counts: Tensor) -> Tensor:
+def multinomial_nll(logits: Tensor, counts: Tensor, mask: Tensor | None = None) -> Tensor:
     """Mean over the batch of the multinomial negative log likelihood, with its combinatorial constant.
 
-    -[ lnGamma(n + 1) - sum lnGamma(x + 1) + sum x * log_softmax(logits) ], in nats, as the official program reports it.
+    -[ lnGamma(n + 1) - sum lnGamma(x + 1) + sum x * log_softmax(logits) ], in nats, as the official program reports it;
+    of several groups the sum over them.
 
     Parameters
     ----------
     logits
-        (N, O) profile logits.
+        (N, W) or (N, G, W) profile logits.
     counts
-        (N, O) observed insertions; a row of zeros contributes 0.
+        Observed insertions, of the same shape; a row of zeros contributes 0.
+    mask
+        Positions to look at, of the same shape. The others are neither predicted nor counted, and a row without any
+        contributes 0 (Cochran et al. 2024).
     """
-    counts = counts.float()
-    log_probabilities = torch.log_softmax(logits.float(), dim=1)
-    constant = torch.lgamma(counts.sum(1) + 1) - torch.lgamma(counts + 1).sum(1)
-    return -(constant + (counts * log_probabilities).sum(1)).mean()
+    counts, logits = counts.float(), logits.float()
+    if mask is None:
+        log_probabilities = torch.log_softmax(logits, dim=-1)
+    else:
+        # A row without any position keeps its logits: it has no counts, and infinities would have no gradient.
+        seen = mask | ~mask.any(-1, keepdim=True)
+        counts = counts * mask
+        log_probabilities = (logits - logits.masked_fill(~seen, -torch.inf).logsumexp(-1, keepdim=True)) * mask
+    constant = torch.lgamma(counts.sum(-1) + 1) - torch.lgamma(counts + 1).sum(-1)
+    nll = -(constant + (counts * log_probabilities).sum(-1))
+    return nll.reshape(len(nll), -1).sum(1).mean()
 
 
 def counts_loss(log_counts: Tensor, counts: Tensor) -> Tensor:
-    """Mean squared error of (N,) predicted log counts against ln(1 + total insertions) of (N, O)."""
-    return (log_counts.float() - torch.log1p(counts.float().sum(1))).square().mean()
+    """Mean over the batch of the squared error of log counts, (N,) or (N, G), against ln(1 + total insertions).
+
+    Of several groups it is the sum over them.
+    """
+    squares = (log_counts.float() - torch.log1p(counts.float().sum(-1))).square()
+    return squares.reshape(len(squares), -1).sum(1).mean()
 
 
-def losses(output: Output, counts: Tensor, counts_weight: float) -> Losses:
-    """Profile and count losses of a batch, and their weighted sum."""
-    profile = multinomial_nll(output.profile_logits, counts)
+def losses(output: Output, counts: Tensor, counts_weight: float, mask: Tensor | None = None) -> Losses:
+    """Profile and count losses of a batch, and their weighted sum; the mask is for profiles only."""
+    profile = multinomial_nll(output.profile_logits, counts, mask)
     of_counts = counts_loss(output.log_counts, counts)
     return Losses(profile + counts_weight * of_counts, profile, of_counts)

@@ -1,4 +1,4 @@
-"""Adam as Keras computes it."""
+"""What updates weights: Adam as Keras computes it, and what other recipes ask for."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["KerasAdam"]
+__all__ = ["OPTIMISERS", "KerasAdam", "make_optimiser"]
+
+OPTIMISERS = ("keras_adam", "adam", "sgd")
+# Of the published Basenji2 (Kelley 2020).
+MOMENTUM = 0.99
 
 
 class KerasAdam(torch.optim.Adam):
@@ -37,3 +41,14 @@ class KerasAdam(torch.optim.Adam):
             group["steps"] += 1
             group["eps"] = group["epsilon"] / math.sqrt(1 - group["betas"][1] ** group["steps"])
         return super().step(closure)
+
+
+def make_optimiser(name: str, parameters: Iterable[Tensor], learning_rate: float) -> torch.optim.Optimizer:
+    """One of :data:`OPTIMISERS`: Keras's Adam, PyTorch's (epsilon 1e-8), or gradient descent with momentum 0.99."""
+    if name == "keras_adam":
+        return KerasAdam(parameters, lr=learning_rate)
+    if name == "adam":
+        return torch.optim.Adam(parameters, lr=learning_rate, fused=True)
+    if name == "sgd":
+        return torch.optim.SGD(parameters, lr=learning_rate, momentum=MOMENTUM)
+    raise ValueError(f"the optimiser {name!r} is none of {', '.join(OPTIMISERS)}")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,10 +12,9 @@ from torch import Tensor
 from bpflow.batches import DeviceBatch
 from bpflow.devices import CPU_PIECE, autocast
 from bpflow.errors import BpflowError
-from bpflow.losses import losses
 from bpflow.models.base import ProfileModel
 from bpflow.models.encoding import one_hot
-from bpflow.optimiser import KerasAdam
+from bpflow.objectives import Objective
 from bpflow.world import World
 
 __all__ = ["Stepper", "TooLittleMemoryError"]
@@ -36,12 +36,14 @@ class Stepper:
     ----------
     optimiser
         What updates the weights.
-    counts_weight
-        Weight of the count loss.
+    objective
+        The losses.
     device, precision
         Where, and in which precision convolutions run.
     world
         The processes that share a batch; their gradients are added up.
+    clip_norm
+        The largest norm that the gradient of each weight tensor by itself may have; 0 lets it be.
 
     Attributes
     ----------
@@ -51,14 +53,15 @@ class Stepper:
 
     def __init__(
         self,
-        optimiser: KerasAdam,
-        counts_weight: float,
+        optimiser: torch.optim.Optimizer,
+        objective: Objective,
         *,
         device: torch.device,
         precision: torch.dtype,
         world: World | None = None,
+        clip_norm: float = 0.0,
     ) -> None:
-        self.optimiser, self.counts_weight = optimiser, counts_weight
+        self.optimiser, self.objective, self.clip_norm = optimiser, objective, clip_norm
         self.device, self.precision, self.world = device, precision, world or World()
         self.parameters: list[Tensor] = [p for group in optimiser.param_groups for p in group["params"]]
         self.piece = CPU_PIECE if device.type == "cpu" else 0
@@ -88,36 +91,47 @@ class Stepper:
                 if weights.grad is None:
                     weights.grad = torch.zeros_like(weights)
             self.world.add_up([*(weights.grad for weights in self.parameters if weights.grad is not None), sums, flags])
+        if self.clip_norm:
+            for weights in self.parameters:
+                torch.nn.utils.clip_grad_norm_(weights, self.clip_norm)
         self.optimiser.step()
         return sums, flags[0]
 
     @torch.no_grad()
     def losses(self, model: ProfileModel, batch: DeviceBatch) -> Tensor:
-        """Sums of the three losses over this process's examples, (3,) float32; the model is in evaluation mode."""
+        """Sums of the three losses over this process's examples, (3,) float32; the model is in evaluation mode.
+
+        The objective observes the batch.
+        """
         return self._fitting(len(batch.codes), lambda: self._sums(model, batch))
 
     def _gradients(self, model: ProfileModel, batch: DeviceBatch) -> Tensor:
         self.optimiser.zero_grad(set_to_none=True)
         sums = torch.zeros(3, device=self.device)
-        for of_piece, examples in self._pieces(model, batch):
-            (of_piece[0] * (examples / batch.size)).backward()
-            sums += of_piece.detach() * examples
+        for piece in batch.pieces(self._size(batch)):
+            losses = torch.stack(self.objective.losses(self._predict(model, piece), piece))
+            (losses[0] * (len(piece.codes) / batch.size)).backward()
+            sums += losses.detach() * len(piece.codes)
         return sums
 
     def _sums(self, model: ProfileModel, batch: DeviceBatch) -> Tensor:
         sums = torch.zeros(3, device=self.device)
-        for of_piece, examples in self._pieces(model, batch):
-            sums += of_piece * examples
+        predicted = []
+        for piece in batch.pieces(self._size(batch)):
+            predicted.append((self._predict(model, piece), piece))
+            sums += torch.stack(self.objective.losses(*predicted[-1])) * len(piece.codes)
+        # Only now, since memory that runs out begins the batch again.
+        for output, piece in predicted:
+            self.objective.observe(output, piece)
         return sums
 
-    def _pieces(self, model: ProfileModel, batch: DeviceBatch) -> Iterator[tuple[Tensor, int]]:
-        """The three mean losses of each piece, and its number of examples."""
-        size = self.piece or max(len(batch.codes), 1)
-        for codes, counts in zip(batch.codes.split(size), batch.counts.split(size), strict=True):
-            if len(codes):
-                with autocast(self.device, self.precision):
-                    output = model(one_hot(codes, model.config.channels))
-                yield torch.stack(losses(output, counts, self.counts_weight)), len(codes)
+    def _size(self, batch: DeviceBatch) -> int:
+        return self.piece or max(len(batch.codes), 1)
+
+    def _predict(self, model: ProfileModel, batch: DeviceBatch) -> Any:
+        with autocast(self.device, self.precision):
+            inputs = one_hot(batch.codes, model.config.channels)
+            return model(inputs) if batch.control is None else model(inputs, batch.control)
 
     def _fitting(self, examples: int, compute: Callable[[], Tensor]) -> Tensor:
         while True:

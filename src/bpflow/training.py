@@ -1,4 +1,4 @@
-"""Training a profile model: epochs, averaged weights, validation, early stopping, and the best epoch kept."""
+"""Training a model: epochs, averaged weights, validation, early stopping, and the best epoch kept."""
 
 from __future__ import annotations
 
@@ -15,21 +15,23 @@ import numpy as np
 import torch
 
 from bpflow.averaging import RunningAverage
-from bpflow.batches import DeviceBatch, batches_on
-from bpflow.datasets import Epoch, TrainingSet, Windows
+from bpflow.batches import Batches, DeviceBatch, batches_on
+from bpflow.datasets import Epoch, Examples, Windows
 from bpflow.devices import CPU_PIECE
 from bpflow.divergence import TrainingError, diagnosis, flat_loss, require_varying_counts
 from bpflow.interruption import StoppedError, StopRequest
 from bpflow.models.base import ProfileModel
 from bpflow.models.bpnet import BPNet
 from bpflow.models.encoding import one_hot
-from bpflow.optimiser import KerasAdam
+from bpflow.models.outputs import Outputs
+from bpflow.objectives import Objective, ProfileObjective
+from bpflow.optimiser import KerasAdam, make_optimiser
 from bpflow.progress import Meter
 from bpflow.stepping import Stepper
 from bpflow.training_state import Checkpoint, HistoryRow, Progress, TrainingState
 from bpflow.world import World
 
-__all__ = ["Fitted", "Recipe", "centre_counts", "fit", "seconds_per_example"]
+__all__ = ["Fitted", "Recipe", "centre_counts", "fit", "fit_to", "seconds_per_example"]
 
 # How often, in batches, the losses are looked at on a GPU, where looking means waiting.
 CHECK_EVERY = 50
@@ -49,6 +51,7 @@ class Recipe:
     """How a model is trained; the defaults are the official program's, but for the average.
 
     What is validated and kept is the weights' running average over about `average_epochs` epochs; with 0 the weights.
+    The optimiser is one of :data:`bpflow.optimiser.OPTIMISERS`; `clip_norm` is as of :class:`bpflow.stepping.Stepper`.
     """
 
     counts_loss_weight: float
@@ -60,8 +63,10 @@ class Recipe:
     jitter: int = 0
     negative_ratio: float = 1.0
     average_epochs: float = 1.0
+    optimiser: str = "keras_adam"
+    clip_norm: float = 0.0
 
-    def as_dict(self) -> dict[str, int | float]:
+    def as_dict(self) -> dict[str, int | float | str]:
         """Plain values, for JSON."""
         return asdict(self)
 
@@ -92,7 +97,7 @@ class Fitted:
 def fit(
     model: ProfileModel,
     windows: Windows,
-    training: TrainingSet,
+    training: Examples,
     validation: Epoch,
     recipe: Recipe,
     *,
@@ -103,20 +108,79 @@ def fit(
     world: World | None = None,
     on_epoch: Callable[[list[HistoryRow]], None] | None = None,
 ) -> Fitted:
-    """Train `model` in place and leave it on `device` with the weights of its best epoch.
-
-    The best epoch is the one of lowest validation loss. Training ends after `recipe.epochs`, or after `recipe.patience`
-    epochs without a lower loss. A training that was stopped and goes on from its checkpoint takes the same steps as one
-    that was not; on a CPU, with the same number of threads, its weights are equal bit by bit.
+    """Train a profile model in place, as :func:`fit_to` does, by its profile and count losses.
 
     Parameters
     ----------
     model
-        A model that returns an Output; only parameters that require gradients are trained.
+        A model that returns an Output.
     windows, training, validation
         Where examples are gathered from, how each epoch is drawn, and what is validated on.
+    recipe, device, precision, checkpoint, stop, world, on_epoch
+        As of :func:`fit_to`.
+
+    Raises
+    ------
+    InputError
+        The observed counts are all equal.
+    TrainingError, StoppedError
+        As of :func:`fit_to`.
+    """
+    require_varying_counts(windows, training)
+    flat = flat_loss(windows, validation, recipe.counts_loss_weight)
+    log.info("a flat profile and the mean count have a validation loss of %.4f", flat)
+    return fit_to(
+        ProfileObjective(recipe.counts_loss_weight),
+        model,
+        batches_on(windows, device),
+        training,
+        validation,
+        recipe,
+        flat=flat,
+        device=device,
+        precision=precision,
+        checkpoint=checkpoint,
+        stop=stop,
+        world=world,
+        on_epoch=on_epoch,
+    )
+
+
+def fit_to(
+    objective: Objective,
+    model: ProfileModel,
+    batches: Batches,
+    training: Examples,
+    validation: Epoch,
+    recipe: Recipe,
+    *,
+    flat: float,
+    device: torch.device,
+    precision: torch.dtype,
+    checkpoint: Checkpoint | None = None,
+    stop: StopRequest | None = None,
+    world: World | None = None,
+    on_epoch: Callable[[list[HistoryRow]], None] | None = None,
+) -> Fitted:
+    """Train `model` in place and leave it on `device` with the weights of its best epoch.
+
+    The best epoch is the one with the lowest of what the objective chooses by. Training ends after `recipe.epochs`, or
+    after `recipe.patience` epochs without a lower one. A training that was stopped and goes on from its checkpoint
+    takes the same steps as one that was not; on a CPU, with the same number of threads, its weights are equal bit by
+    bit.
+
+    Parameters
+    ----------
+    objective
+        What is lowered.
+    model
+        Only parameters that require gradients are trained.
+    batches, training, validation
+        Where examples come from, how each epoch is drawn, and what is validated on.
     recipe
         How to train.
+    flat
+        The loss of the simplest prediction: a mean loss many times as large is a training that went wrong.
     device, precision
         Where, and in which precision convolutions run; weights, losses and the optimiser are float32.
     checkpoint
@@ -133,18 +197,17 @@ def fit(
     TrainingError
         A loss is no finite number, or grew out of all proportion. The model has the weights of the best epoch, if
         there was one.
-    InputError
-        The observed counts are all equal.
     StoppedError
         `stop` was asked for; the state is in the checkpoint.
     """
-    require_varying_counts(windows, training)
     run = _Run(
+        objective,
         model,
-        windows,
+        batches,
         training,
         validation,
         recipe,
+        flat=flat,
         device=device,
         precision=precision,
         checkpoint=checkpoint,
@@ -155,18 +218,18 @@ def fit(
 
 
 @torch.no_grad()
-def centre_counts(model: BPNet, windows: Windows, training: TrainingSet) -> None:
-    """Move the count head's intercept so that the first predictions have the mean of the observed log counts.
+def centre_counts(model: BPNet, windows: Windows, training: Examples) -> None:
+    """Move the count head's intercepts so that the first predictions have the mean of the observed log counts.
 
     Counts of quiet background hardly vary. A head that starts elsewhere first finds their mean with its weights, and
     what those have become by then depends on the seed.
     """
     epoch = training.epoch(1)
     batch = windows.gather(epoch.centers[:CENTRED_ON], epoch.reverse[:CENTRED_ON])
-    observed = np.log1p(batch.counts.sum(axis=1)).mean()
+    observed = torch.from_numpy(np.log1p(batch.counts.sum(axis=-1)).mean(axis=0, keepdims=True)).float()
     pieces = torch.from_numpy(batch.codes).split(CPU_PIECE)
     predicted = torch.cat([model(one_hot(codes, model.config.channels)).log_counts for codes in pieces])
-    model.counts.bias.add_(float(observed) - predicted.mean())
+    model.counts.bias.add_((observed - predicted.mean(0)).flatten())
 
 
 def seconds_per_example(
@@ -175,11 +238,12 @@ def seconds_per_example(
     """Time real training steps on made-up data, the best of `steps`; the model itself is not changed."""
     copied = copy.deepcopy(model).to(device).train()
     optimiser = KerasAdam([p for p in copied.parameters() if p.requires_grad])
-    stepper = Stepper(optimiser, 1.0, device=device, precision=precision)
+    stepper = Stepper(optimiser, ProfileObjective(1.0), device=device, precision=precision)
     config = copied.config
     random = np.random.default_rng(0)
     codes = random.integers(0, 4, (batch_size, config.input_length), dtype=np.uint8)
-    counts = random.integers(0, 2, (batch_size, config.output_length), dtype=np.int32)
+    shape = (batch_size, *_shape_of_counts(config.outputs))
+    counts = random.integers(0, 2, shape, dtype=np.int32)
     batch = DeviceBatch(torch.from_numpy(codes).to(device), torch.from_numpy(counts).to(device), batch_size)
     times = []
     # The first step also builds the kernels.
@@ -197,12 +261,14 @@ class _Run:
 
     def __init__(
         self,
+        objective: Objective,
         model: ProfileModel,
-        windows: Windows,
-        training: TrainingSet,
+        batches: Batches,
+        training: Examples,
         validation: Epoch,
         recipe: Recipe,
         *,
+        flat: float,
         device: torch.device,
         precision: torch.dtype,
         checkpoint: Checkpoint | None,
@@ -212,14 +278,15 @@ class _Run:
         self.training, self.validation, self.recipe = training, validation, recipe
         self.device, self.checkpoint, self.stop, self.world = device, checkpoint, stop, world
         model.to(device)
-        optimiser = KerasAdam([p for p in model.parameters() if p.requires_grad], lr=recipe.learning_rate)
+        trained = [p for p in model.parameters() if p.requires_grad]
+        optimiser = make_optimiser(recipe.optimiser, trained, recipe.learning_rate)
         self.steps = math.ceil(len(training) / recipe.batch_size)
         average = RunningAverage(model, recipe.average_epochs * self.steps) if recipe.average_epochs else None
         self.state = TrainingState(model, average, optimiser)
-        self.stepper = Stepper(optimiser, recipe.counts_loss_weight, device=device, precision=precision, world=world)
-        self.batches = batches_on(windows, device)
-        self.flat = flat_loss(windows, validation, recipe.counts_loss_weight)
-        log.info("a flat profile and the mean count have a validation loss of %.4f", self.flat)
+        self.objective, self.batches, self.flat = objective, batches, flat
+        self.stepper = Stepper(
+            optimiser, objective, device=device, precision=precision, world=world, clip_norm=recipe.clip_norm
+        )
         if checkpoint is not None and checkpoint.restore(self.state):
             log.info(
                 "continuing from %s: epoch %d, batch %d", checkpoint.path, self.progress.epoch, self.progress.batch
@@ -246,7 +313,7 @@ class _Run:
         return Fitted(
             history=progress.history,
             best_epoch=progress.best_epoch,
-            best_valid_loss=progress.best_loss,
+            best_valid_loss=progress.history[progress.best_epoch - 1].valid_loss,
             stopped=stopped,
             examples_per_epoch=len(self.training),
             examples_per_second=len(progress.history) * len(self.training) / progress.training_seconds,
@@ -323,6 +390,7 @@ class _Run:
     def _validate(self) -> Means:
         """Mean losses over the validation set."""
         model, progress = self.state.kept.eval(), self.progress
+        self.objective.begin()
         totals = self._sums([0.0, 0.0, 0.0])
         size = VALIDATION_BATCHES * self.recipe.batch_size
         for batch in self.batches.iterate(self.validation, size, world=self.world):
@@ -341,8 +409,9 @@ class _Run:
         progress = self.progress
         row = HistoryRow(progress.epoch, *trained, *valid, progress.epoch_seconds)
         progress.history.append(row)
-        if row.valid_loss < progress.best_loss:
-            progress.best_loss, progress.best_epoch = row.valid_loss, row.epoch
+        chosen_by = self.objective.chosen_by(row.valid_loss, self.world)
+        if chosen_by < progress.best_loss:
+            progress.best_loss, progress.best_epoch = chosen_by, row.epoch
             self.state.best_weights = copy.deepcopy(self.state.kept.state_dict())
         _log_epoch(row, self.recipe, progress.best_epoch, len(self.training))
         progress.epoch, progress.batch, progress.totals, progress.epoch_seconds = row.epoch + 1, 0, [0.0, 0.0, 0.0], 0.0
@@ -396,6 +465,10 @@ class _Run:
     def _sums(self, values: list[float]) -> torch.Tensor:
         kind = torch.float32 if self.device.type == "mps" else torch.float64
         return torch.tensor(values, dtype=kind, device=self.device)
+
+
+def _shape_of_counts(outputs: Outputs) -> tuple[int, ...]:
+    return (outputs.width,) if outputs.groups == 1 else (outputs.groups, outputs.width)
 
 
 def _means(totals: list[float], examples: int) -> Means:

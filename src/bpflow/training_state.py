@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 import safetensors
 import safetensors.torch
 from torch import Tensor
+from torch.optim import Optimizer
 
 from bpflow.averaging import RunningAverage
 from bpflow.files import atomic_path, existing
 from bpflow.models.base import ProfileModel
-from bpflow.optimiser import KerasAdam
 
 __all__ = ["HISTORY_COLUMNS", "Checkpoint", "HistoryRow", "Progress", "TrainingState"]
 
@@ -88,7 +88,7 @@ class TrainingState:
 
     model: ProfileModel
     average: RunningAverage[ProfileModel] | None
-    optimiser: KerasAdam
+    optimiser: Optimizer
     progress: Progress = field(default_factory=Progress)
     best_weights: dict[str, Tensor] = field(default_factory=dict)
 
@@ -110,7 +110,8 @@ class TrainingState:
         """All of it that is numbers."""
         return {
             "progress": asdict(self.progress),
-            "optimiser_steps": self.optimiser.param_groups[0]["steps"],
+            # Only an optimiser that counts its steps itself has them here.
+            "optimiser_steps": self.optimiser.param_groups[0].get("steps", 0),
             "average_steps": self.average.steps if self.average else 0,
         }
 
@@ -128,7 +129,8 @@ class TrainingState:
             int(group.partition(".")[2]): state for group, state in groups.items() if group.startswith("optimiser.")
         }
         self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": moments})
-        self.optimiser.param_groups[0]["steps"] = values["optimiser_steps"]
+        if "steps" in self.optimiser.param_groups[0]:
+            self.optimiser.param_groups[0]["steps"] = values["optimiser_steps"]
         device = next(self.model.parameters()).device
         self.best_weights = {name: tensor.to(device) for name, tensor in groups.get("best", {}).items()}
         progress = values["progress"]

@@ -52,6 +52,7 @@ FLOORS = {
         *("bigwig", "bigwig_writer", "bigwig_sections", "bigwig_trees", "bigwig_zooms"),
         *("regions", "peaks", "consensus", "enrichment", "folds", "twins", "nonpeaks", "selection"),
         *("datasets", "model_regions", "sequences", "backgrounds", "tracks_layout", "region_tracks"),
+        *("signal_groups", "mappability", "mixed_training_set"),
         *("motif_files", "inserts", "locus_selection", "two_bit"),
         *("variant_headers", "variant_files", "variant_checks", "variant_survey", "variant_windows"),
         "annotated_vcf",
@@ -59,6 +60,7 @@ FLOORS = {
     2: ["models", "losses", "metrics", "halves", "rate_mixture", "significance", "formats", "shuffles"],
     3: [
         *("training", "training_state", "stepping", "batches", "world", "divergence", "averaging", "optimiser"),
+        "objectives",
         *("bias_scaling", "checkpoints", "devices"),
         *("prediction", "prediction_file", "prediction_table", "predicted_tracks", "ensemble"),
         "contribution_file",

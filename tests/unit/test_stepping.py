@@ -8,6 +8,7 @@ import torch
 
 from bpflow.batches import DeviceBatch
 from bpflow.models import BPNet, BPNetConfig
+from bpflow.objectives import ProfileObjective
 from bpflow.optimiser import KerasAdam
 from bpflow.stepping import Stepper, TooLittleMemoryError
 from bpflow.world import World
@@ -34,7 +35,9 @@ class LittleMemory(BPNet):
 
 
 def stepper_of(model):
-    return Stepper(KerasAdam(model.parameters()), 2.0, device=torch.device("cpu"), precision=torch.float32)
+    return Stepper(
+        KerasAdam(model.parameters()), ProfileObjective(2.0), device=torch.device("cpu"), precision=torch.float32
+    )
 
 
 def network(kind=BPNet):

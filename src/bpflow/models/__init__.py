@@ -10,7 +10,7 @@ import torch
 from bpflow.errors import InputError
 from bpflow.models.base import ProfileModel
 from bpflow.models.basenji2 import Basenji2, Basenji2Config
-from bpflow.models.bpnet import BPNet, BPNetConfig
+from bpflow.models.bpnet import BPNet, BPNetConfig, ProCapNet, ProCapNetConfig
 from bpflow.models.chrombpnet import ChromBPNet, ChromBPNetConfig
 
 __all__ = [
@@ -21,6 +21,8 @@ __all__ = [
     "Basenji2Config",
     "ChromBPNet",
     "ChromBPNetConfig",
+    "ProCapNet",
+    "ProCapNetConfig",
     "ProfileModel",
     "build",
 ]
@@ -34,13 +36,22 @@ def _build_bpnet(config: dict[str, Any], generator: torch.Generator | None) -> B
     return BPNet(BPNetConfig(**config), generator)
 
 
+def _build_procapnet(config: dict[str, Any], generator: torch.Generator | None) -> ProCapNet:
+    return ProCapNet(ProCapNetConfig(**config), generator)
+
+
 def _build_chrombpnet(config: dict[str, Any], generator: torch.Generator | None) -> ChromBPNet:
     checked = ChromBPNetConfig(**config)
     return ChromBPNet(BPNet(checked.accessibility, generator), BPNet(checked.bias, generator))
 
 
 Builder = Callable[[dict[str, Any], torch.Generator | None], ProfileModel]
-KINDS: dict[str, Builder] = {"basenji2": _build_basenji2, "bpnet": _build_bpnet, "chrombpnet": _build_chrombpnet}
+KINDS: dict[str, Builder] = {
+    "basenji2": _build_basenji2,
+    "bpnet": _build_bpnet,
+    "chrombpnet": _build_chrombpnet,
+    "procapnet": _build_procapnet,
+}
 
 
 def build(config: dict[str, Any], generator: torch.Generator | None = None) -> ProfileModel:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Annotated, Any, Literal
 
 import torch
@@ -13,15 +12,14 @@ from torch.nn import functional
 from bpflow.errors import InputError
 from bpflow.models.base import Configuration, ProfileModel
 from bpflow.models.convolution import cropped
+from bpflow.models.initial_weights import he_normal_
 
-__all__ = ["Basenji2", "Basenji2Config", "dilations", "he_normal_", "tower_widths"]
+__all__ = ["Basenji2", "Basenji2Config", "dilations", "tower_widths"]
 
 Width = Annotated[int, Field(gt=0, le=1 << 12)]
 EPSILON = 1e-3
 # Of Keras 0.9: the share of the old mean that is kept, where torch names that of the new one.
 MOMENTUM = 0.1
-# Standard deviation of a normal distribution that is cut at two standard deviations.
-TRUNCATED = 0.87962566103423978
 
 
 def tower_widths(first: int = 339, factor: float = 1.1776, layers: int = 6) -> tuple[int, ...]:
@@ -231,9 +229,3 @@ def _gelu(x: Tensor) -> Tensor:
 
 def _halved(x: Tensor) -> Tensor:
     return functional.max_pool1d(x, 2)
-
-
-def he_normal_(weight: Tensor, generator: torch.Generator | None = None) -> None:
-    """Fill with normal draws of variance 2 / fan in, cut at two standard deviations and then scaled, as Keras does."""
-    deviation = math.sqrt(2.0 / weight[0].numel()) / TRUNCATED
-    nn.init.trunc_normal_(weight, std=deviation, a=-2 * deviation, b=2 * deviation, generator=generator)

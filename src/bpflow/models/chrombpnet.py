@@ -10,7 +10,7 @@ from torch import Tensor
 from bpflow.errors import InputError
 from bpflow.models.base import Configuration, ProfileModel
 from bpflow.models.bpnet import BPNet, BPNetConfig
-from bpflow.models.outputs import Output
+from bpflow.models.outputs import Output, Outputs
 
 __all__ = ["ChromBPNet", "ChromBPNetConfig", "Parts"]
 
@@ -48,6 +48,11 @@ class ChromBPNetConfig(Configuration):
     def output_length(self) -> int:
         """Bases predicted."""
         return self.accessibility.output_length
+
+    @property
+    def outputs(self) -> Outputs:
+        """What is predicted, and how it is laid out."""
+        return self.accessibility.outputs
 
     @property
     def gigaflops(self) -> float:

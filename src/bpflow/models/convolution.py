@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["Convolution", "convolve", "cropped", "input_gradient", "relu_convolution"]
+__all__ = ["Convolution", "convolve", "cropped", "input_gradient", "padded", "relu_convolution"]
 
 # Up to this many weights an output channel, one product over unrolled windows beats one product a tap.
 UNROLL_LIMIT = 128
@@ -39,6 +39,11 @@ class Convolution(nn.Module):
         self.dilation = dilation
         self.weight = nn.Parameter(torch.zeros(out_channels, in_channels, kernel))
         self.bias = nn.Parameter(torch.zeros(out_channels))
+
+    @property
+    def reach(self) -> int:
+        """Positions that the output is shorter than the input: (kernel - 1) * dilation."""
+        return (self.weight.shape[2] - 1) * self.dilation
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, L) to (N, F, L - (kernel - 1) * dilation)."""
@@ -91,6 +96,13 @@ def cropped(x: Tensor, length: int) -> Tensor:
     """The centre of (N, C, L), as a view (N, C, length)."""
     crop = (x.shape[2] - length) // 2
     return x[..., crop : crop + length]
+
+
+def padded(x: Tensor, length: int) -> Tensor:
+    """(N, C, L) with zeros on both sides, (N, C, length), in the layout that the convolutions want."""
+    result = x.new_zeros(len(x), length, x.shape[1]).transpose(1, 2)
+    cropped(result, x.shape[2]).copy_(x)
+    return result
 
 
 def _fused_type(x: Tensor) -> torch.dtype | None:

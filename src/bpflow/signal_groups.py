@@ -1,0 +1,89 @@
+"""Several tracks as one signal: the strands and tasks that a model predicts together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from bpflow.signal import SignalTrack
+
+__all__ = ["Signal", "SignalGroups"]
+
+
+class Signal(Protocol):
+    """What windows of counts are gathered from: one track, or groups of them."""
+
+    @property
+    def path(self) -> str:
+        """The files it was read from."""
+        ...
+
+    def windows(self, global_starts: np.ndarray, width: int, reverse: np.ndarray | None = None) -> np.ndarray:
+        """Counts (N, width), or those of groups."""
+        ...
+
+    def sums(self, global_starts: np.ndarray, width: int) -> np.ndarray:
+        """Totals (N,), or (N, groups)."""
+        ...
+
+
+@dataclass(frozen=True)
+class SignalGroups:
+    """Tracks in groups of one or two strands.
+
+    Attributes
+    ----------
+    tracks
+        C tracks, tasks one after the other, plus before minus.
+    groups
+        G, how many groups the tracks form, each of neighbours; a divisor of C.
+    partners
+        Which track each one becomes on the other strand of the sequence.
+    """
+
+    tracks: tuple[SignalTrack, ...]
+    groups: int
+    partners: tuple[int, ...]
+
+    @property
+    def path(self) -> str:
+        """The files it was read from."""
+        return ", ".join(track.path for track in self.tracks)
+
+    def windows(self, global_starts: np.ndarray, width: int, reverse: np.ndarray | None = None) -> np.ndarray:
+        """Counts in windows of equal width.
+
+        Parameters
+        ----------
+        global_starts
+            (N,) starts, as ``Genome.global_positions``.
+        width
+            Bases of a window.
+        reverse
+            (N,) bool: windows to read on the other strand, from their end to their start, each track its partner's.
+
+        Returns
+        -------
+        ndarray
+            (N, G, W) int32, the tracks of a group one after the other, so W = width * C / G; (N, W) of one group.
+        """
+        tracks = np.stack([track.windows(global_starts, width) for track in self.tracks], axis=1)
+        if reverse is not None and reverse.any():
+            tracks[reverse] = tracks[reverse][:, list(self.partners), ::-1]
+        grouped = tracks.reshape(len(tracks), self.groups, -1)
+        return grouped[:, 0] if self.groups == 1 else grouped
+
+    def sums(self, global_starts: np.ndarray, width: int) -> np.ndarray:
+        """Totals of each group in windows of equal width, (N, G) int64; (N,) of one group."""
+        sums = np.stack([track.sums(global_starts, width) for track in self.tracks], axis=1)
+        grouped = sums.reshape(len(sums), self.groups, -1).sum(axis=2)
+        return grouped[:, 0] if self.groups == 1 else grouped
+
+    def group(self, number: int) -> SignalGroups:
+        """One group by itself."""
+        each = len(self.tracks) // self.groups
+        chosen: Sequence[SignalTrack] = self.tracks[number * each : (number + 1) * each]
+        return SignalGroups(tuple(chosen), 1, tuple(reversed(range(each))))
