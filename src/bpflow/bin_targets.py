@@ -74,6 +74,9 @@ def read_targets(path: str | os.PathLike[str]) -> list[BinTarget]:
     lines = text_lines(path, WHAT)
     header = lines[0][1].split("\t") if lines else []
     table = read_table(path, {name: kind for name, kind in COLUMNS.items() if name in {*header, *REQUIRED}}, WHAT)
+    for name in REQUIRED:
+        if table[name].isna().any():
+            raise InputError(f"a row without {name}", where=str(path), expected=WHAT)
     table = table.drop(columns=[name for name in table if name not in REQUIRED and table[name].isna().all()])
     targets = [
         _checked(

@@ -29,6 +29,7 @@ COMMANDS = {
     "peaks": "call peaks with MACS3, or check given ones",
     "consensus": "one set of peaks for several samples",
     "folds": "split the chromosomes into balanced folds",
+    "bins": "bins of tracks in windows over the genome, for Basenji2",
     "nonpeaks": "GC-matched background regions within a fold's splits",
     "select": "choose the regions that a model trains on",
     "train": "train a bias model or a ChromBPNet",
