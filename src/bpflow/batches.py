@@ -100,7 +100,7 @@ class HostBatches:
 
         def gather(rows: slice) -> DeviceBatch:
             mine = world.share(rows)
-            codes, counts, *others = self.windows.gather(epoch.centers[mine], epoch.reverse[mine])
+            codes, counts, *others = self.windows.gather(epoch.centers[mine], epoch.reverse[mine], masked=epoch.masked)
             mask, control = (None if part is None else torch.from_numpy(part) for part in others)
             size = rows.stop - rows.start
             batch = DeviceBatch(torch.from_numpy(codes), torch.from_numpy(counts), size, mask, control)

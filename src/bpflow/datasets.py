@@ -47,10 +47,21 @@ class Batch(NamedTuple):
 
 
 class Epoch(NamedTuple):
-    """Examples in order: (N,) int64 centres in the genome's array, and (N,) bool whether to read the other strand."""
+    """Examples in order.
+
+    Attributes
+    ----------
+    centers
+        (N,) int64, in the genome's array.
+    reverse
+        (N,) bool: whether to read the other strand.
+    masked
+        Whether only mappable bases count, where they are known; all do where a model is validated.
+    """
 
     centers: np.ndarray
     reverse: np.ndarray
+    masked: bool = True
 
     def __len__(self) -> int:
         return len(self.centers)
@@ -81,7 +92,7 @@ class Windows:
     mappability: Mappability | None = None
     control: SignalGroups | None = None
 
-    def gather(self, centers: np.ndarray, reverse: np.ndarray) -> Batch:
+    def gather(self, centers: np.ndarray, reverse: np.ndarray, *, masked: bool = True) -> Batch:
         """Windows around `centers`; where `reverse`, the reverse complement and the reversed counts."""
         keep_freed_blocks()
         codes = code_windows(self.genome, centers - self.input_length // 2, self.input_length)
@@ -89,7 +100,7 @@ class Windows:
         starts, width = centers - self.output_length // 2, self.output_length
         counts = self.signal.windows(starts, width, reverse)
         mask = control = None
-        if self.mappability is not None:
+        if self.mappability is not None and masked:
             # Reads of both strands are placed alike, so every track has the same row.
             mappable = self.mappability.windows(starts, width, reverse)
             mask = np.tile(mappable[:, None], (1, counts[0].size // width, 1)).reshape(counts.shape)
@@ -101,7 +112,7 @@ class Windows:
         """All examples of an epoch in order; the last batch may be smaller."""
         for first in range(0, len(epoch), batch_size):
             rows = slice(first, first + batch_size)
-            yield self.gather(epoch.centers[rows], epoch.reverse[rows])
+            yield self.gather(epoch.centers[rows], epoch.reverse[rows], masked=epoch.masked)
 
 
 class Examples(Protocol):
@@ -182,7 +193,7 @@ def validation_set(peaks: np.ndarray, nonpeaks: np.ndarray, *, negative_ratio: f
             expected="at least one on the fold's validation chromosomes",
             mend="Check that regions, fold and genome belong together, or loosen the selection",
         )
-    return Epoch(centers, np.zeros(len(centers), dtype=bool))
+    return Epoch(centers, np.zeros(len(centers), dtype=bool), masked=False)
 
 
 def _number_of_nonpeaks(peaks: np.ndarray, nonpeaks: np.ndarray, ratio: float) -> int:

@@ -12,7 +12,7 @@ import torch
 
 from bpflow.checkpoints import load_model, model_digest
 from bpflow.errors import InputError
-from bpflow.models import ChromBPNet
+from bpflow.models import ChromBPNet, chosen_task
 from bpflow.models.base import ProfileModel
 from bpflow.prediction import Prediction, predict_codes
 
@@ -42,9 +42,9 @@ class Ensemble(NamedTuple):
     Attributes
     ----------
     models
-        One or more.
+        One or more, each of one task.
     attributes
-        What a file that is made with them says of them: names, digests, kind, lengths, versions.
+        What a file that is made with them says of them: names, digests, kind, task, lengths, versions.
     """
 
     models: tuple[ProfileModel, ...]
@@ -60,14 +60,26 @@ class Ensemble(NamedTuple):
         """Bases that each model predicts."""
         return int(self.models[0].config.output_length)
 
+    @property
+    def strands(self) -> int:
+        """Strands that each model predicts, 1 or 2."""
+        return int(self.models[0].config.outputs.strands)
+
     def predict(self, codes: np.ndarray, *, batch_size: int, device: torch.device, precision: torch.dtype) -> Combined:
         """Predict from (N, input_length) uint8 codes with every model."""
         options: dict[str, Any] = {"batch_size": batch_size, "device": device, "precision": precision}
         return combine([predict_codes(model, codes, **options) for model in self.models])
 
 
-def load_ensemble(paths: Sequence[str | os.PathLike[str]]) -> Ensemble:
+def load_ensemble(paths: Sequence[str | os.PathLike[str]], task: str | None = None) -> Ensemble:
     """Load models, one a fold.
+
+    Parameters
+    ----------
+    paths
+        The files.
+    task
+        Which task of models that have several.
 
     Raises
     ------
@@ -81,10 +93,12 @@ def load_ensemble(paths: Sequence[str | os.PathLike[str]]) -> Ensemble:
             ("kind", kind, kinds[0]),
             ("input length", model.config.input_length, loaded[0].model.config.input_length),
             ("output length", model.config.output_length, loaded[0].model.config.output_length),
+            ("tasks", ", ".join(model.config.outputs.names), ", ".join(loaded[0].model.config.outputs.names)),
         ):
             if found != expected:
                 raise InputError(f"a model of {what} {found}", where=str(path), expected=f"{expected}, as {paths[0]}")
-    first = loaded[0].model.config
+    models = tuple(chosen_task(model, task) for model, _ in loaded)
+    first = models[0].config
     attributes = {
         "model": ",".join(Path(path).name for path in paths),
         "model_sha256": ",".join(model_digest(path) for path in paths),
@@ -92,9 +106,11 @@ def load_ensemble(paths: Sequence[str | os.PathLike[str]]) -> Ensemble:
         "model_kind": kinds[0],
         "input_length": first.input_length,
         "output_length": first.output_length,
+        **({"strands": first.outputs.strands} if first.outputs.strands > 1 else {}),
+        **({"task": first.outputs.names[0]} if first.outputs.names[0] else {}),
         "bpflow": ",".join(sorted({metadata["version"] for _, metadata in loaded})),
     }
-    return Ensemble(tuple(model for model, _ in loaded), attributes)
+    return Ensemble(models, attributes)
 
 
 def corrected(ensemble: Ensemble) -> Ensemble:

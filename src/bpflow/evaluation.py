@@ -31,12 +31,12 @@ from bpflow.metrics import (
 )
 from bpflow.progress import track
 from bpflow.reference_scores import ReferenceScores, average_profiles
-from bpflow.signal import SignalTrack
+from bpflow.signal_groups import Signal
 from bpflow.yardsticks import halves, yardsticks
 
 __all__ = ["MODEL_KINDS", "Predictions", "evaluate", "open_predictions", "score_regions"]
 
-MODEL_KINDS = ("bias", "chrombpnet")
+MODEL_KINDS = ("bias", "chrombpnet", "bpnet", "procapnet")
 EXAMPLE_QUANTILES = (0.1, 0.5, 0.9)
 TABLE_COLUMNS = [
     "chrom",
@@ -63,7 +63,9 @@ class Predictions:
     log_counts
         (N,) predicted ln(1 + total).
     output_length
-        Width of the profiles, in bases.
+        Bases of the output window.
+    strands
+        1, or 2: then profiles are those of the plus and of the minus strand, one after the other.
     attributes
         What the file says of its making.
     """
@@ -73,6 +75,7 @@ class Predictions:
     peak: np.ndarray
     log_counts: np.ndarray
     output_length: int
+    strands: int
     attributes: dict[str, Any]
     _stored: StoredFile
     _profiles: dict[str, h5py.Dataset]
@@ -81,7 +84,7 @@ class Predictions:
         return len(self.center)
 
     def profiles(self, rows: slice) -> tuple[np.ndarray, np.ndarray]:
-        """Probabilities and log probabilities of some rows, each (n, output_length)."""
+        """Probabilities and log probabilities of some rows, each (n, strands * output_length)."""
         if "profs" not in self._profiles:
             logits = self._read("profile_logits", rows)
             log_probabilities = logits - _log_sum_exp(logits)
@@ -98,7 +101,7 @@ class Predictions:
 
 def evaluate(
     predictions: str | os.PathLike[str],
-    signal: SignalTrack,
+    signal: Signal,
     genome: Genome,
     *,
     model_kind: str,
@@ -111,9 +114,9 @@ def evaluate(
     predictions
         HDF5 written by ``bpflow predict`` for regions (the official program's layout is read too).
     signal, genome
-        The observed insertions, and the genome they are laid out on.
+        What was observed, as many strands as were predicted, and the genome it is laid out on.
     model_kind
-        ``"bias"`` or ``"chrombpnet"``: decides the verdicts.
+        One of :data:`MODEL_KINDS`: decides the verdicts.
     seed
         Of the random halves and of what is simulated for the ceilings.
 
@@ -128,11 +131,12 @@ def evaluate(
     with open_predictions(predictions, genome) as file:
         table = score_regions(file, signal, genome, seed=seed)
         examples = _examples(file, table, signal, genome)
-        attributes, output_length = file.attributes, file.output_length
+        attributes, output_length, strands = file.attributes, file.output_length, file.strands
     metrics = summarise(table, model_kind=model_kind)
     metrics["examples"] = examples
     metrics["split"] = attributes.get("split")
     metrics["output_length"] = output_length
+    metrics["strands"] = strands
     metrics["seed"] = seed
     return stamp("evaluate", **metrics), table[TABLE_COLUMNS]
 
@@ -174,10 +178,14 @@ def _read_header(stored: StoredFile, path: str, genome: Genome) -> Predictions:
         raise InputError(
             f"profiles of shape {shape}, log counts of shape {log_counts.shape} and {len(center)} centres",
             where=path,
-            expected="one unstranded profile and one count a region",
-            mend="Models with several tasks or strands are not evaluated here",
+            expected="one profile and one count a region",
+            mend="Predict one task of a model of several, by --task",
         )
-    width = shape[1]
+    attributes = stored.attributes()
+    strands = attributes.get("strands", 1)
+    if strands not in (1, 2) or shape[1] % strands:
+        raise InputError(f"{shape[1]} positions of {strands} strands", where=path, expected="one strand or two")
+    width = shape[1] // int(strands)
     genome.require(pd.unique(chrom).tolist(), where=path)
     lengths = np.array(list(genome.sizes.values()), dtype=np.int64)
     sizes = lengths[pd.Index(genome.names).get_indexer(pd.Index(chrom))]
@@ -196,7 +204,8 @@ def _read_header(stored: StoredFile, path: str, genome: Genome) -> Predictions:
         peak=peak,
         log_counts=log_counts.reshape(-1),
         output_length=width,
-        attributes=stored.attributes(),
+        strands=int(strands),
+        attributes=attributes,
         _stored=stored,
         _profiles=profiles,
     )
@@ -214,7 +223,7 @@ def _numbers(stored: StoredFile, dataset: h5py.Dataset, rows: slice = slice(None
     return values
 
 
-def score_regions(file: Predictions, signal: SignalTrack, genome: Genome, *, seed: int) -> pd.DataFrame:
+def score_regions(file: Predictions, signal: Signal, genome: Genome, *, seed: int) -> pd.DataFrame:
     """One row a region: the columns of the table, ``nll``, and those of ``ReferenceScores.columns``.
 
     Profiles are read in blocks. ``jsd`` and ``norm_jsd`` are NaN where nothing was observed.
@@ -222,7 +231,7 @@ def score_regions(file: Predictions, signal: SignalTrack, genome: Genome, *, see
     starts = _starts(file, genome)
     blocks = [slice(first, first + BLOCK) for first in range(0, len(file), BLOCK)]
     observed = ((signal.windows(starts[rows], file.output_length), file.peak[rows]) for rows in blocks)
-    references = ReferenceScores(average_profiles(observed, file.output_length), len(file), seed=seed)
+    references = ReferenceScores(average_profiles(observed, file.strands * file.output_length), len(file), seed=seed)
     scores = {key: np.empty(len(file)) for key in ("jsd", "norm_jsd", "nll")}
     totals = np.empty(len(file), dtype=np.int64)
     for rows in track(blocks, what="evaluating", unit="blocks"):
@@ -308,7 +317,7 @@ def _profile_metrics(rows: pd.DataFrame, group: str, messages: list[str]) -> dic
     }
 
 
-def _examples(file: Predictions, table: pd.DataFrame, signal: SignalTrack, genome: Genome) -> list[dict[str, Any]]:
+def _examples(file: Predictions, table: pd.DataFrame, signal: Signal, genome: Genome) -> list[dict[str, Any]]:
     """Peaks at fixed quantiles of normalised JSD: chosen by rank, so that they are neither the best nor the worst."""
     ranked = table.loc[table["peak"] == 1, "norm_jsd"].dropna().sort_values(kind="stable")
     starts = _starts(file, genome)

@@ -27,7 +27,7 @@ __all__ = [
 
 
 class Prediction(NamedTuple):
-    """Profile logits (N, O) and log counts (N,), both float32."""
+    """Profile logits (N, W) and log counts (N,), both float32; W is O, or 2 O of two strands, plus and then minus."""
 
     profile_logits: np.ndarray
     log_counts: np.ndarray
@@ -49,7 +49,7 @@ def predict_codes(
     precision: torch.dtype = torch.float32,
 ) -> Prediction:
     """Predict from (N, input_length) uint8 base codes held in memory."""
-    shape = len(codes), model.config.output_length
+    shape = len(codes), model.config.outputs.width
     result = Prediction(np.empty(shape, np.float32), np.empty(len(codes), np.float32))
     for first in range(0, len(codes), batch_size):
         rows = slice(first, first + batch_size)
@@ -92,7 +92,7 @@ def iterate_predictions(
 
 
 def probabilities(profile_logits: np.ndarray) -> np.ndarray:
-    """Softmax of each row, (N, O), in the type of the input; safe for large logits."""
+    """Softmax of each row, (N, W), in the type of the input; safe for large logits."""
     shifted = np.exp(profile_logits - profile_logits.max(axis=1, keepdims=True))
     return shifted / shifted.sum(axis=1, keepdims=True)
 

@@ -26,9 +26,9 @@ OF_A_PART = {"part", "part_batch"}
 class PredictionWriter:
     """Appends predictions to the datasets of an open file."""
 
-    def __init__(self, handle: h5py.File, output_length: int) -> None:
+    def __init__(self, handle: h5py.File, width: int) -> None:
         self._profiles = {
-            name: growing_dataset(handle, f"predictions/{name}", (output_length,), np.float32, chunk_rows=CHUNK_ROWS)
+            name: growing_dataset(handle, f"predictions/{name}", (width,), np.float32, chunk_rows=CHUNK_ROWS)
             for name in ("profile_logits", "profs")
         }
         self._log_counts = growing_dataset(handle, "predictions/logcounts", (), np.float32, chunk_rows=4096)
@@ -49,7 +49,7 @@ def write_predictions(
     path: str | os.PathLike[str],
     coordinates: Mapping[str, np.ndarray],
     *,
-    output_length: int,
+    width: int,
     attributes: Mapping[str, str | int | float | bool],
 ) -> Iterator[PredictionWriter]:
     """Open a prediction file for writing; it appears under `path` only if the block succeeds.
@@ -60,8 +60,8 @@ def write_predictions(
         The HDF5 to write.
     coordinates
         Datasets of the group ``coords`` by name, one entry a region; text is stored with variable length.
-    output_length
-        Width of the profiles.
+    width
+        Positions of the profiles: bases of the output window, of both strands one after the other.
     attributes
         What the file says of its making. The same predictions and attributes give the same bytes.
     """
@@ -69,7 +69,7 @@ def write_predictions(
         for key, value in sorted(attributes.items()):
             handle.attrs[key] = value
         write_coordinates(handle, coordinates)
-        yield PredictionWriter(handle, output_length)
+        yield PredictionWriter(handle, width)
 
 
 def join_predictions(paths: Sequence[str], output: str | os.PathLike[str]) -> None:
@@ -105,7 +105,7 @@ def join_predictions(paths: Sequence[str], output: str | os.PathLike[str]) -> No
         whole = {key: value for key, value in attributes[0].items() if key not in OF_A_PART}
         batch = int(attributes[0]["part_batch"])
         length = parts[0].dataset("predictions/profs", dimensions=2).shape[1]
-        with write_predictions(output, coordinates, output_length=length, attributes=whole) as writer:
+        with write_predictions(output, coordinates, width=length, attributes=whole) as writer:
             for part in parts:
                 datasets = [part.dataset(f"predictions/{name}") for name in ("profile_logits", "logcounts")]
                 for first in range(0, len(datasets[0]), batch):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
+from bpflow.genome import Genome
 from bpflow.signal import SignalTrack
 
-__all__ = ["Signal", "SignalGroups"]
+__all__ = ["Signal", "SignalGroups", "open_strands"]
 
 
 class Signal(Protocol):
@@ -82,8 +84,14 @@ class SignalGroups:
         grouped = sums.reshape(len(sums), self.groups, -1).sum(axis=2)
         return grouped[:, 0] if self.groups == 1 else grouped
 
-    def group(self, number: int) -> SignalGroups:
-        """One group by itself."""
-        each = len(self.tracks) // self.groups
-        chosen: Sequence[SignalTrack] = self.tracks[number * each : (number + 1) * each]
-        return SignalGroups(tuple(chosen), 1, tuple(reversed(range(each))))
+
+def open_strands(paths: Sequence[str | os.PathLike[str]], genome: Genome) -> Signal:
+    """Open one bigWig, or those of the plus and the minus strand as one group.
+
+    Raises
+    ------
+    InputError
+        As of :meth:`bpflow.signal.SignalTrack.open`.
+    """
+    tracks = tuple(SignalTrack.open(path, genome) for path in paths)
+    return tracks[0] if len(tracks) == 1 else SignalGroups(tracks, 1, tuple(reversed(range(len(tracks)))))

@@ -53,7 +53,7 @@ FLOORS = {
         *("bigwig", "bigwig_writer", "bigwig_sections", "bigwig_trees", "bigwig_zooms"),
         *("regions", "peaks", "consensus", "enrichment", "folds", "twins", "nonpeaks", "selection"),
         *("datasets", "model_regions", "sequences", "backgrounds", "tracks_layout", "region_tracks"),
-        *("signal_groups", "mappability", "mixed_training_set"),
+        *("signal_groups", "tag_clusters", "mappability", "mixed_training_set"),
         *("bin_targets", "bin_windows", "bin_file", "bin_datasets"),
         *("motif_files", "inserts", "locus_selection", "two_bit"),
         *("variant_headers", "variant_files", "variant_checks", "variant_survey", "variant_windows"),

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from bpflow.cli.model_inputs import add_inputs, add_split, check_inputs, read_region_inputs, split_chromosomes
+from bpflow.cli.model_inputs import add_inputs, add_split, add_task, check_inputs, read_region_inputs, split_chromosomes
 from bpflow.cli.model_options import add_device, resolve_computing
 from bpflow.cli.options import add_seed, positive_int
 from bpflow.errors import InputError
@@ -40,6 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default="corrected",
         help="the part of a ChromBPNet to explain; other models are explained whole",
     )
+    add_task(parser)
     add_inputs(parser)
     add_split(parser)
     parser.add_argument(
@@ -84,7 +85,7 @@ def run(args: argparse.Namespace) -> None:
     from bpflow.shuffles import shuffle_seeds
     from bpflow.views import load_part
 
-    model = load_part(args.model, args.view)
+    model = load_part(args.model, args.view, args.task)
     computing = resolve_computing(args)
     length = model.config.input_length
     whole, inputs = _regions(args, part, length) if args.regions else _sequences(args, part, length)

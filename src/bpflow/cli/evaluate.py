@@ -9,7 +9,7 @@ from bpflow.cli.options import add_genome, add_seed
 from bpflow.evaluation import MODEL_KINDS, evaluate
 from bpflow.files import write_json
 from bpflow.genome import Genome
-from bpflow.signal import SignalTrack
+from bpflow.signal_groups import open_strands
 from bpflow.tables import write_table
 
 SUMMARY = (
@@ -24,7 +24,9 @@ log = logging.getLogger("bpflow")
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``bpflow evaluate``."""
     parser.add_argument("--predictions", required=True, metavar="FILE", help="HDF5 written by 'bpflow predict'")
-    parser.add_argument("--signal", required=True, metavar="FILE", help="bigWig of observed insertions")
+    parser.add_argument(
+        "--signal", required=True, nargs="+", metavar="FILE", help="bigWig of what was observed, or plus and minus"
+    )
     add_genome(parser)
     parser.add_argument(
         "--model-kind", required=True, choices=MODEL_KINDS, help="which model predicted: decides the verdicts"
@@ -37,7 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Score the predictions."""
     genome = Genome.open(args.genome)
-    signal = SignalTrack.open(args.signal, genome)
+    signal = open_strands(args.signal, genome)
     metrics, table = evaluate(args.predictions, signal, genome, model_kind=args.model_kind, seed=args.seed)
     write_table(table, args.table)
     write_json(args.output, metrics)

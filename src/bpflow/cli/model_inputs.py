@@ -19,6 +19,7 @@ __all__ = [
     "add_inputs",
     "add_models",
     "add_split",
+    "add_task",
     "check_inputs",
     "read_region_inputs",
     "split_chromosomes",
@@ -74,6 +75,11 @@ def add_models(parser: argparse.ArgumentParser) -> None:
         help="model of 'bpflow train' (.safetensors), official .h5 or MultiMolecule folder; of several, one a fold, "
         "the mean of probabilities and of log counts is taken",
     )
+
+
+def add_task(parser: argparse.ArgumentParser) -> None:
+    """Add ``--task``."""
+    parser.add_argument("--task", metavar="NAME", help="which task of a model of several")
 
 
 def add_inputs(parser: argparse.ArgumentParser) -> None:

@@ -11,6 +11,7 @@ from bpflow.cli.model_inputs import (
     add_inputs,
     add_models,
     add_split,
+    add_task,
     check_inputs,
     read_region_inputs,
     split_chromosomes,
@@ -34,6 +35,7 @@ log = logging.getLogger("bpflow")
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``bpflow predict``."""
     add_models(parser)
+    add_task(parser)
     add_inputs(parser)
     parser.add_argument("--nonpeaks", metavar="BED", help="with --regions: more regions, marked as non-peaks")
     add_split(parser)
@@ -43,9 +45,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", required=True, metavar="H5", help="predictions to write")
     parser.add_argument(
         "--bigwig",
+        nargs="+",
         metavar="BW",
         help="with --regions: also write the track, probabilities x (exp(log counts) - 1); where regions overlap, "
-        "each base comes from the region with the nearest centre",
+        "each base comes from the region with the nearest centre. Of a model of two strands, two files: plus, minus",
     )
     parser.add_argument(
         "--table",
@@ -54,7 +57,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "ln(1 + counts), with its standard deviation over several models; gzipped if the name ends in .gz",
     )
     parser.add_argument(
-        "--signal", metavar="BW", help="with --regions and --table: observed insertions, counted in the same windows"
+        "--signal",
+        nargs="+",
+        metavar="BW",
+        help="with --regions and --table: observed insertions, counted in the same windows, one file a strand",
     )
     parser.add_argument(
         "--official-scale",
@@ -80,7 +86,12 @@ def run(args: argparse.Namespace) -> None:
         )
     from bpflow.ensemble import load_ensemble
 
-    ensemble = load_ensemble(args.model)
+    ensemble = load_ensemble(args.model, args.task)
+    for option in ("bigwig", "signal"):
+        if (given := getattr(args, option)) and len(given) != ensemble.strands:
+            raise InputError(
+                f"{len(given)} files", where=f"--{option}", expected=f"{ensemble.strands}, one for each strand"
+            )
     computing = resolve_computing(args)
     attributes = {**ensemble.attributes, "precision": computing.precision_name}
     if args.regions:
@@ -93,11 +104,11 @@ def _predict_regions(
     args: argparse.Namespace, ensemble: Ensemble, computing: Computing, attributes: dict[str, Any], part: Part
 ) -> None:
     from bpflow.genome import Genome
-    from bpflow.predicted_tracks import write_predicted_track
+    from bpflow.predicted_tracks import write_predicted_tracks
     from bpflow.prediction_file import write_predictions
     from bpflow.prediction_table import region_columns
     from bpflow.progress import track
-    from bpflow.signal import SignalTrack
+    from bpflow.signal_groups import open_strands
 
     genome = Genome.open(args.genome)
     if args.fold:
@@ -115,17 +126,17 @@ def _predict_regions(
         attributes |= {"part": str(part), "part_batch": args.batch_size}
     observed = None
     if args.signal:
-        observed = SignalTrack.open(args.signal, genome).sums(regions.places - length // 2, length)
+        observed = open_strands(args.signal, genome).sums(regions.places - length // 2, length)
     counts = []
     with ExitStack() as stack:
         writer = stack.enter_context(
-            write_predictions(args.output, regions.coordinates, output_length=length, attributes=attributes)
+            write_predictions(args.output, regions.coordinates, width=length * ensemble.strands, attributes=attributes)
         )
         add_to_track = None
         if args.bigwig:
             names, scale = regions.coordinates["coords_chrom"], args.official_scale
             add_to_track = stack.enter_context(
-                write_predicted_track(
+                write_predicted_tracks(
                     args.bigwig,
                     genome,
                     names,
@@ -168,7 +179,7 @@ def _predict_sequences(
     with write_predictions(
         args.output,
         {"name": np.array(names, dtype=object)},
-        output_length=ensemble.output_length,
+        width=ensemble.output_length * ensemble.strands,
         attributes=attributes,
     ) as writer:
         for codes in track(batches, -(-len(names) // args.batch_size), "predicting"):

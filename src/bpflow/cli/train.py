@@ -1,4 +1,4 @@
-"""``bpflow train bias`` and ``bpflow train chrombpnet``."""
+"""``bpflow train``: a bias model, a ChromBPNet, a BPNet or a ProCapNet."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bpflow.cli.enzyme_training import prepare_enzyme
 from bpflow.cli.launch import is_launched, launch, local_processes, local_rank, scheduled_gpus
 from bpflow.cli.model_options import Computing, add_computing, make_deterministic, resolve_computing
 from bpflow.cli.options import (
@@ -21,6 +22,7 @@ from bpflow.cli.options import (
     positive_float,
     positive_int,
 )
+from bpflow.cli.stranded_training import add_stranded_data, prepare_stranded
 from bpflow.cli.training_files import (
     curves,
     digests,
@@ -30,16 +32,17 @@ from bpflow.cli.training_files import (
     write_trained,
 )
 from bpflow.errors import InputError
-from bpflow.files import DAMAGED, read_json, require_writable
+from bpflow.files import require_writable
 
 if TYPE_CHECKING:
-    from bpflow.folds import Fold
-    from bpflow.genome import Genome
-    from bpflow.models import BPNet, ProfileModel
+    from bpflow.models import ProfileModel
     from bpflow.training import Recipe
     from bpflow.training_state import Checkpoint, HistoryRow
 
-SUMMARY = "Train a bias model on background regions, or a ChromBPNet with a frozen bias model inside."
+SUMMARY = (
+    "Train a bias model on background regions, a ChromBPNet with a frozen bias model inside, or a sister model of "
+    "stranded signals."
+)
 BIAS_SUMMARY = (
     "Train a model of the enzyme's sequence bias on background regions. The best epoch by validation loss is saved."
 )
@@ -47,7 +50,14 @@ CHROMBPNET_SUMMARY = (
     "Train a ChromBPNet on peaks and background regions, with a scaled and frozen bias model inside. The best epoch by "
     "validation loss is saved, whole and without the bias model."
 )
-SELECTION = "a record of 'bpflow select'"
+BPNET_SUMMARY = (
+    "Train a BPNet: a profile and a count for each strand of each task, by the published recipe. The best epoch by "
+    "validation loss is saved."
+)
+PROCAPNET_SUMMARY = (
+    "Train a ProCapNet: one profile over both strands and one count, by the published recipe. The best epoch by "
+    "validation loss is saved."
+)
 # A forward pass above this many 10^9 operations is a full-size model: not for a CPU unless it is asked for.
 CPU_GIGAFLOPS = 5.0
 
@@ -57,18 +67,17 @@ log = logging.getLogger("bpflow")
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the sub-commands and their options."""
     commands = parser.add_subparsers(dest="model", required=True, metavar="MODEL")
-    formatter = HelpFormatter
-    bias = commands.add_parser("bias", help="a bias model", description=BIAS_SUMMARY, formatter_class=formatter)
-    _add_shared(bias, filters=128, layers=4)
-    chrombpnet = commands.add_parser(
-        "chrombpnet", help="a ChromBPNet", description=CHROMBPNET_SUMMARY, formatter_class=formatter
-    )
-    _add_shared(chrombpnet, filters=512, layers=8)
+
+    def add(name: str, what: str, summary: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=what, description=summary, formatter_class=HelpFormatter)
+
+    bias = add("bias", "a bias model", BIAS_SUMMARY)
+    _add_enzyme_data(bias)
+    _add_recipe(bias, filters=128, layers=4)
+    chrombpnet = add("chrombpnet", "a ChromBPNet", CHROMBPNET_SUMMARY)
+    _add_enzyme_data(chrombpnet)
     chrombpnet.add_argument("--peaks", required=True, metavar="BED", help="peaks chosen by 'bpflow select chrombpnet'")
     chrombpnet.add_argument("--bias-model", required=True, metavar="FILE", help="bias model of 'bpflow scale-bias'")
-    chrombpnet.add_argument(
-        "--jitter", type=non_negative_int, default=500, help="training peaks move by up to this many bases"
-    )
     chrombpnet.add_argument(
         "--negative-ratio",
         type=non_negative_float,
@@ -78,39 +87,90 @@ def configure(parser: argparse.ArgumentParser) -> None:
     chrombpnet.add_argument(
         "--output-nobias", required=True, metavar="FILE", help="the bias-corrected part alone, to write"
     )
+    _add_jitter(chrombpnet, 500)
+    _add_recipe(chrombpnet, filters=512, layers=8)
+    bpnet = add("bpnet", "a BPNet of one task or several", BPNET_SUMMARY)
+    add_stranded_data(bpnet)
+    bpnet.add_argument(
+        "--control", nargs=2, metavar=("PLUS", "MINUS"), help="bigWigs of a control, whose signal is added"
+    )
+    _add_jitter(bpnet, 200)
+    _add_recipe(
+        bpnet, filters=64, layers=9, input_length=1000, epochs=200, learning_rate=0.004, batch_size=128, average=0.0
+    )
+    procapnet = add("procapnet", "a ProCapNet", PROCAPNET_SUMMARY)
+    add_stranded_data(procapnet)
+    procapnet.add_argument(
+        "--nonpeaks",
+        metavar="BED",
+        help="regions without initiation, such as DNase peaks; 4 of each 32 examples",
+    )
+    procapnet.add_argument(
+        "--mappability",
+        metavar="BW",
+        help="share of reads over each base that are unique; bases where not all are train no profile",
+    )
+    _add_jitter(procapnet, 200)
+    _add_recipe(
+        procapnet, filters=512, layers=8, epochs=500, patience=10, learning_rate=0.0005, batch_size=32, average=0.0
+    )
 
 
-def _add_shared(parser: argparse.ArgumentParser, *, filters: int, layers: int) -> None:
+def _add_enzyme_data(parser: argparse.ArgumentParser) -> None:
     add_genome(parser)
     parser.add_argument("--signal", required=True, metavar="BW", help="bigWig of observed insertions")
     parser.add_argument("--nonpeaks", required=True, metavar="BED", help="background chosen by 'bpflow select'")
-    parser.add_argument("--fold", required=True, metavar="JSON", help="chromosomes to train and to validate on")
     parser.add_argument(
         "--selection",
         required=True,
         metavar="JSON",
         help="record of 'bpflow select': the weight of the count loss",
     )
+
+
+def _add_jitter(parser: argparse.ArgumentParser, jitter: int) -> None:
+    parser.add_argument(
+        "--jitter", type=non_negative_int, default=jitter, help="training peaks move by up to this many bases"
+    )
+
+
+def _add_recipe(
+    parser: argparse.ArgumentParser,
+    *,
+    filters: int,
+    layers: int,
+    input_length: int = 2114,
+    epochs: int = 50,
+    patience: int = 5,
+    learning_rate: float = 0.001,
+    batch_size: int = 64,
+    average: float = 1.0,
+) -> None:
+    parser.add_argument("--fold", required=True, metavar="JSON", help="chromosomes to train and to validate on")
     parser.add_argument("--output", required=True, metavar="FILE", help="model to write (.safetensors)")
     parser.add_argument("--history", required=True, metavar="TSV", help="losses of each epoch, to write")
     parser.add_argument("--qc", required=True, metavar="JSON", help="record to write")
     parser.add_argument("--filters", type=positive_int, default=filters, help="channels of the tower")
     parser.add_argument("--layers", type=positive_int, default=layers, help="dilated layers of the tower")
-    parser.add_argument("--input-length", type=even_length, default=2114, help="bases that the model reads")
+    parser.add_argument("--input-length", type=even_length, default=input_length, help="bases that the model reads")
     parser.add_argument("--output-length", type=even_length, default=1000, help="bases that it predicts")
-    parser.add_argument("--epochs", type=positive_int, default=50, help="most epochs to train")
+    parser.add_argument("--epochs", type=positive_int, default=epochs, help="most epochs to train")
     parser.add_argument(
-        "--patience", type=positive_int, default=5, help="stop after this many epochs without a lower validation loss"
+        "--patience",
+        type=positive_int,
+        default=patience,
+        help="stop after this many epochs without a lower validation loss",
     )
     parser.add_argument(
         "--average-epochs",
         type=non_negative_float,
-        default=1.0,
+        default=average,
         help="keep the weights' average over this many epochs; 0 keeps them as they are",
     )
-    parser.add_argument("--learning-rate", type=positive_float, default=0.001, help="of Adam; it stays constant")
+    parser.add_argument("--learning-rate", type=positive_float, default=learning_rate, help="of Adam, constant")
     add_seed(parser)
     add_computing(parser)
+    parser.set_defaults(batch_size=batch_size)
     parser.add_argument(
         "--devices",
         type=non_negative_int,
@@ -144,44 +204,24 @@ def run(args: argparse.Namespace) -> None:
     devices = args.devices or (0 if args.device == "cpu" else scheduled_gpus())
     if devices > 1 and not is_launched():
         raise SystemExit(launch(devices, args.arguments))
-    import torch
-
-    from bpflow.datasets import TrainingSet, Windows, validation_set
     from bpflow.divergence import TrainingError
     from bpflow.folds import read_fold
     from bpflow.genome import Genome
     from bpflow.interruption import StoppedError, stop_request
-    from bpflow.models import BPNet, BPNetConfig, ChromBPNet
-    from bpflow.signal import SignalTrack
-    from bpflow.training import centre_counts, fit
+    from bpflow.training import fit
     from bpflow.world import join_world
 
-    config = BPNetConfig(
-        input_length=args.input_length, output_length=args.output_length, filters=args.filters, layers=args.layers
-    )
-    recipe = _recipe(args)
+    prepare = prepare_stranded if args.model in ("bpnet", "procapnet") else prepare_enzyme
     computing = _computing(args)
     checkpoint_path = Path(args.checkpoint) if args.checkpoint else Path(args.output).with_suffix(".checkpoint")
     outputs = [args.output, args.history, args.qc, checkpoint_path, getattr(args, "output_nobias", args.output)]
     require_writable(*outputs)
     add_curve = curves(args.tensorboard) if args.tensorboard else None
-    tower = BPNet(config, torch.Generator().manual_seed(args.seed))
-    model: ProfileModel = tower
-    if args.model == "chrombpnet":
-        model = ChromBPNet(tower, _scaled_bias(args.bias_model))
     genome = Genome.open(args.genome)
-    fold = read_fold(args.fold, genome)
-    train, valid = _regions(args, genome, fold, recipe)
-    ratio, seed = recipe.negative_ratio, recipe.seed
-    training = TrainingSet(train[0], train[1], jitter=recipe.jitter, negative_ratio=ratio, seed=seed)
-    validation = validation_set(valid[0], valid[1], negative_ratio=ratio, seed=seed)
-    if computing.device.type == "cpu" and not args.allow_cpu and config.gigaflops > CPU_GIGAFLOPS:
+    model, recipe, windows, training, validation = prepare(args, genome, read_fold(args.fold, genome))
+    if computing.device.type == "cpu" and not args.allow_cpu and model.config.gigaflops > CPU_GIGAFLOPS:
         _refuse(model, training, recipe, computing)
     log.info("%d examples an epoch, %d to validate on", len(training), len(validation))
-    signal = SignalTrack.open(args.signal, genome)
-    windows = Windows(genome.array, signal, config.input_length, config.output_length)
-    if args.model == "bias":
-        centre_counts(tower, windows, training)
     inputs = digests(args, genome)
     checkpoint = _checkpoint(args, checkpoint_path, model, recipe, computing, inputs)
     world = join_world(computing.device)
@@ -216,22 +256,6 @@ def run(args: argparse.Namespace) -> None:
         write_history(args.history, fitted.history)
         write_record(args, model, recipe, computing, inputs, fitted, world.size)
         checkpoint.remove()
-
-
-def _scaled_bias(path: str) -> BPNet:
-    from bpflow.checkpoints import load_model
-    from bpflow.models import BPNet
-
-    expected = "a bias model of 'bpflow scale-bias', or an official one"
-    bias, metadata = load_model(path)
-    if not isinstance(bias, BPNet) or metadata.get("model") == "chrombpnet_nobias":
-        raise InputError("not a bias model", where=path, expected=expected)
-    if "scaling" not in metadata and "source" not in metadata:
-        raise InputError(
-            "a bias model whose counts are not scaled to this sample", where=path, expected=expected,
-            mend="Run 'bpflow scale-bias' first",
-        )  # fmt: skip
-    return bias
 
 
 def _computing(args: argparse.Namespace) -> Computing:
@@ -291,66 +315,6 @@ def _after_epoch(
             log.warning("the losses so far could not be written (%s)", error)
 
     return after
-
-
-def _recipe(args: argparse.Namespace) -> Recipe:
-    from bpflow.training import Recipe
-
-    selection = read_json(args.selection, SELECTION)
-    weight = selection.get("counts_loss_weight") if isinstance(selection, dict) else None
-    if not isinstance(weight, int | float) or isinstance(weight, bool) or not weight > 0:
-        raise InputError(
-            f"counts_loss_weight is {weight!r}", where=args.selection, expected="a number above 0, of 'bpflow select'"
-        )
-    if selection.get("model", args.model) != args.model:
-        raise InputError(
-            f"a selection for {selection['model']!r}",
-            where=args.selection,
-            expected=f"one of 'bpflow select {args.model}'",
-        )
-    return Recipe(
-        counts_loss_weight=float(weight),
-        epochs=args.epochs,
-        patience=args.patience,
-        batch_size=args.batch_size,
-        learning_rate=args.learning_rate,
-        seed=args.seed,
-        jitter=getattr(args, "jitter", 0),
-        negative_ratio=getattr(args, "negative_ratio", 1.0),
-        average_epochs=args.average_epochs,
-    )
-
-
-def _regions(args: argparse.Namespace, genome: Genome, fold: Fold, recipe: Recipe) -> tuple[Any, Any]:
-    """Centres of (peaks, nonpeaks) of the training and of the validation chromosomes."""
-    import numpy as np
-
-    from bpflow.model_regions import global_centers
-    from bpflow.regions import on, read_regions
-
-    paths = {kind: path for kind in ("peaks", "nonpeaks") if (path := getattr(args, kind, None))}
-    frames = {kind: read_regions(path, genome) for kind, path in paths.items()}
-    chosen = read_json(args.selection, SELECTION).get("regions", {})
-
-    def located(kind: str, split: str, width: int) -> np.ndarray:
-        if kind not in frames:
-            return np.zeros(0, dtype=np.int64)
-        frame = on(frames[kind], getattr(fold, split))
-        expected = chosen.get(split, {}).get(kind, len(frame))
-        if len(frame) != expected:
-            raise InputError(
-                f"{len(frame)} regions on the {split} chromosomes",
-                where=paths[kind],
-                expected=f"{expected}, as {args.selection} says",
-                mend=f"The file was changed or cut short after it was written. {DAMAGED}",
-            )
-        return global_centers(frame, genome, width, where=paths[kind])
-
-    length = args.input_length
-    return (
-        (located("peaks", "train", length + 2 * recipe.jitter), located("nonpeaks", "train", length)),
-        (located("peaks", "valid", length), located("nonpeaks", "valid", length)),
-    )
 
 
 def _refuse(model: ProfileModel, training: Any, recipe: Recipe, computing: Computing) -> None:

@@ -20,12 +20,14 @@ __all__ = ["curves", "digests", "write_history", "write_last_good", "write_recor
 
 
 def digests(args: argparse.Namespace, genome: Genome) -> dict[str, str]:
-    """SHA-256 of each input file, by option."""
+    """SHA-256 of each input file, by option; of several files of one, with commas between."""
     from bpflow.files import sha256
 
-    names = ("signal", "peaks", "nonpeaks", "fold", "selection", "bias_model")
+    names = ("signal", "peaks", "nonpeaks", "fold", "selection", "bias_model", "control", "mappability")
     given = {name: getattr(args, name) for name in names if getattr(args, name, None)}
-    return {"genome": genome.digest, **{name: sha256(path) for name, path in given.items()}}
+    given |= {f"task {name}": files for name, *files in getattr(args, "task", ())}
+    files = {name: [given] if isinstance(given, str) else given for name, given in given.items()}
+    return {"genome": genome.digest, **{name: ",".join(map(sha256, paths)) for name, paths in files.items()}}
 
 
 def write_trained(

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bpflow.cli.model_inputs import add_task
 from bpflow.cli.model_options import add_computing, resolve_computing
 from bpflow.cli.options import add_genome, add_seed, non_negative_int, positive_int
 from bpflow.cli.variant_outputs import OUTPUTS, add_outputs, check_outputs, write_outputs
@@ -37,6 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="one model a fold; of a ChromBPNet the part without bias is used, any other as it is",
     )
+    add_task(parser)
     parser.add_argument(
         "--folds", nargs="+", metavar="NAME", help="what the models' folds are called in columns; else 0, 1, .."
     )
@@ -77,7 +79,7 @@ def run(args: argparse.Namespace) -> None:
     part = Part.parse(args.part) if args.part else Part()
     genome = Genome.open(args.genome)
     source = VariantFile.open(args.variants)
-    models = corrected(load_ensemble(args.models)).models
+    models = corrected(load_ensemble(args.models, args.task)).models
     computing = resolve_computing(args)
     scorer = VariantScorer(models, args.batch_size, computing.device, computing.precision)
     lengths = scorer.input_length, scorer.output_length

@@ -7,7 +7,8 @@ automatic differentiation, with the input run again beside every reference; here
 
 Targets are the log counts, and for the profile the logits z less their mean, weighted. The official program's weight of
 a logit is the mean of the input's and the reference's probability: its rule for a product shares between both factors,
-and a stopped gradient drops the share of the probabilities.
+and a stopped gradient drops the share of the probabilities. Of strands with a profile and a count each, the target is
+their mean.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from torch import Tensor
 from bpflow.errors import InputError
 from bpflow.models.base import ProfileModel
 from bpflow.models.bpnet import BPNet
-from bpflow.models.convolution import cropped, input_gradient
+from bpflow.models.convolution import cropped, input_gradient, padded
 from bpflow.models.outputs import Output
 from bpflow.models.tower import Tower
 
@@ -73,7 +74,7 @@ def attribute(
     Parameters
     ----------
     model
-        A BPNet: a bias model, or the accessibility part of a ChromBPNet.
+        A BPNet of one task: also a bias model, or the accessibility part of a ChromBPNet.
     one_hot
         (N, channels, L) float32, on the model's device.
     references
@@ -116,6 +117,13 @@ def _checked(model: ProfileModel, one_hot: Tensor, references: Tensor, heads: Se
             expected="a BPNet, whose outputs are linear but for its ReLUs",
             mend="Give one part of a ChromBPNet: its .accessibility for corrected contributions, or its .bias",
         )
+    if len(model.config.tasks) > 1:
+        raise InputError(
+            f"a model of the tasks {', '.join(model.config.tasks)}",
+            where="contributions",
+            expected="one task",
+            mend="Choose one by bpflow.models.one_task, or --task",
+        )
     if unknown := set(heads) - set(HEADS):
         raise InputError(f"the head {min(unknown)!r}", where="contributions", expected=" or ".join(HEADS))
     shape = len(one_hot), model.config.channels, model.config.input_length
@@ -136,8 +144,8 @@ def _checked(model: ProfileModel, one_hot: Tensor, references: Tensor, heads: Se
 def _forward(model: BPNet, one_hot: Tensor) -> _Pass:
     before_relus = []
     h = one_hot
-    for number, layer in enumerate(_layers(model.tower)):
-        x = layer(h)
+    for number, layer in enumerate(model.tower.layers):
+        x = layer(model.tower.seen(h, layer))
         before_relus.append(x)
         h = x.relu() if number == 0 else x.relu().add_(cropped(h, x.shape[2]))
     return _Pass(before_relus, model.heads(h))
@@ -152,13 +160,16 @@ def _multipliers(
     slopes = [_slope(x, r) for x, r in zip(ours.before_relus, theirs.before_relus, strict=True)]
     for head in heads:
         if head == "counts":
-            at_tower = _channels_last(
-                (model.counts.weight[0] / width).view(1, -1, 1).expand(len(references), -1, width)
-            )
-            difference = ours.output.log_counts - theirs.output.log_counts
+            weights = model.counts.weight.mean(0) / width
+            at_tower = _channels_last(weights.view(1, -1, 1).expand(len(references), -1, width))
+            difference = (ours.output.log_counts - theirs.output.log_counts).reshape(len(references), -1).mean(1)
         else:
-            at_logits, difference = _profile_target(ours.output.profile_logits, theirs.output.profile_logits)
-            at_tower = _padded(input_gradient(at_logits.unsqueeze(1), model.profile.weight), width)
+            outputs = model.config.outputs
+            at_logits, difference = _profile_target(
+                *(each.output.profile_logits.reshape(-1, outputs.groups, outputs.width) for each in (ours, theirs))
+            )
+            seen = input_gradient(outputs.by_track(at_logits), model.profile.weight)
+            at_tower = cropped(seen, width) if seen.shape[2] > width else padded(seen, width)
         yield head, _backward(model.tower, at_tower, slopes), difference
 
 
@@ -170,32 +181,23 @@ def _slope(x: Tensor, reference: Tensor) -> Tensor:
 
 
 def _profile_target(logits: Tensor, reference_logits: Tensor) -> tuple[Tensor, Tensor]:
-    weights = (logits.softmax(1) + reference_logits.softmax(1)) / 2
+    """Weights of the logits (r, groups, W), and the target's differences (r,), each the mean over groups."""
+    weights = (logits.softmax(2) + reference_logits.softmax(2)) / 2
     apart = logits - reference_logits
-    difference = (weights * (apart - apart.mean(1, keepdim=True))).sum(1)
-    return weights - weights.mean(1, keepdim=True), difference
+    difference = (weights * (apart - apart.mean(2, keepdim=True))).sum(2).mean(1)
+    return (weights - weights.mean(2, keepdim=True)) / weights.shape[1], difference
 
 
 def _backward(tower: Tower, multipliers: Tensor, slopes: list[Tensor]) -> Tensor:
-    for number, layer in reversed(list(enumerate(_layers(tower)))):
+    for number, layer in reversed(list(enumerate(tower.layers))):
         below = input_gradient(multipliers * slopes[number], layer.weight, dilation=layer.dilation)
         if number:
             cropped(below, multipliers.shape[2]).add_(multipliers)
-        multipliers = below
+        # What lies beyond a window whose length is kept are zeros.
+        multipliers = cropped(below, below.shape[2] - layer.reach) if tower.same else below
     return multipliers
-
-
-def _layers(tower: Tower) -> list:
-    return [tower.stem, *tower.dilated]
 
 
 def _channels_last(x: Tensor) -> Tensor:
     """The same values in the layout that the convolutions want."""
     return x.transpose(1, 2).contiguous().transpose(1, 2)
-
-
-def _padded(x: Tensor, width: int) -> Tensor:
-    """(n, F, length) with zeros on both sides, up to (n, F, width)."""
-    result = x.new_zeros(len(x), width, x.shape[1]).transpose(1, 2)
-    cropped(result, x.shape[2]).copy_(x)
-    return result
