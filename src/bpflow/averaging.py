@@ -42,6 +42,8 @@ class RunningAverage(Generic[Model]):
         self.span, self.steps = max(span, 1.0), 0
         averaged = dict(self.model.named_parameters())
         self._pairs = [(averaged[name], weights) for name, weights in model.named_parameters() if weights.requires_grad]
+        # Statistics, as of batch normalisation, are averages already.
+        self._buffers = list(zip(self.model.buffers(), model.buffers(), strict=True))
 
     @torch.no_grad()
     def update(self) -> None:
@@ -50,3 +52,5 @@ class RunningAverage(Generic[Model]):
         share = max(1 / self.span, EARLY_SPAN / (self.steps + EARLY_SPAN))
         for averaged, weights in self._pairs:
             averaged.lerp_(weights, share)
+        for kept, current in self._buffers:
+            kept.copy_(current)
