@@ -62,12 +62,13 @@ FLOORS = {
     2: ["models", "losses", "metrics", "bin_metrics", "halves", "rate_mixture", "significance", "formats", "shuffles"],
     3: [
         *("training", "training_state", "stepping", "batches", "world", "divergence", "averaging", "optimiser"),
-        *("objectives", "bin_training"),
+        *("objectives", "bin_training", "bin_prediction"),
         *("bias_scaling", "checkpoints", "devices"),
         *("prediction", "prediction_file", "prediction_table", "predicted_tracks", "ensemble"),
         "contribution_file",
     ],
     4: [
+        "bin_evaluation",
         *("evaluation", "evaluation_verdicts", "reference_scores", "yardsticks"),
         *("bias_choice", "sample_comparison", "tracks", "recovery", "views", "loci"),
         *("footprints", "footprint_record", "footprint_file", "footprint_average"),
