@@ -21,6 +21,7 @@ __all__ = ["EXCLUDABLE_FLAGS", "ReadFilter", "alignment_ends"]
 
 EXCLUDABLE_FLAGS = {"unmapped": 0x4, "secondary": 0x100, "supplementary": 0x800, "qc_fail": 0x200, "duplicate": 0x400}
 PROPER_PAIR, REVERSE = 0x2, 0x10
+MATES = {1: 0x40, 2: 0x80}
 BATCH = 1 << 17
 # CRAM fields to decode: flag, contig, position, mapping quality, CIGAR and template length, so that no reference is
 # needed.
@@ -36,10 +37,13 @@ class ReadFilter(NamedTuple):
         Lowest mapping quality kept.
     exclude_flags
         Names among :data:`EXCLUDABLE_FLAGS`; an unmapped read is never counted, having no position.
+    mate
+        1 or 2: only the first or second reads of pairs; 0: all reads.
     """
 
     min_mapq: int = 30
     exclude_flags: tuple[str, ...] = tuple(EXCLUDABLE_FLAGS)
+    mate: int = 0
 
 
 def alignment_ends(
@@ -105,6 +109,8 @@ def _ends(
         which = (batch.flag[left] & EXCLUDABLE_FLAGS[name]) > 0
         drop(which | (batch.contig[left] < 0) if name == "unmapped" else which, name)
     drop(batch.mapq[left] < read_filter.min_mapq, "low mapping quality")
+    if read_filter.mate:
+        drop((batch.flag[left] & MATES[read_filter.mate]) == 0, "other read of its pair")
     place = {name: index for index, name in enumerate(genome.names)}
     index_of = np.array([place.get(name, -1) for name in contigs], dtype=np.int64)
     for contig in np.unique(batch.contig[left][index_of[batch.contig[left]] < 0]):

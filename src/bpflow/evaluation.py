@@ -213,9 +213,9 @@ def _read_header(stored: StoredFile, path: str, genome: Genome) -> Predictions:
 
 def _numbers(stored: StoredFile, dataset: h5py.Dataset, rows: slice = slice(None)) -> np.ndarray:
     values = stored.read(dataset, rows).astype(np.float64)
-    if np.isnan(values).any():
+    if not np.isfinite(values).all():
         raise InputError(
-            f"{dataset.name} holds values that are no numbers",
+            f"{dataset.name} holds values that are no finite numbers",
             where=dataset.file.filename,
             expected="predictions",
             mend="Predict again",

@@ -97,8 +97,12 @@ def map_blocks(
 
 
 def first_lines(path: str | os.PathLike[str], further: str | None = None) -> pl.DataFrame:
-    """The columns of a file's first lines, about 4 MiB of them."""
-    return parse_lines(next(whole_lines(path, threads=1), b""), further)
+    """The columns of a file's first lines, about 4 MiB of them, comments not counted."""
+    frame = parse_lines(b"", further)
+    for block in whole_lines(path, threads=1):
+        if (frame := parse_lines(block, further)).height:
+            break
+    return frame
 
 
 class _Block(NamedTuple):

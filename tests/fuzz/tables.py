@@ -112,6 +112,9 @@ def peaks(folder: Path) -> Target:
         if len({len(row) for row in rows}) != 1:
             return None
         narrow, regions = len(rows[0]) == 10, []
+        # It may have been cut within its last number.
+        if narrow and kept[-1] is lines[-1] and not _ends_its_last_line(path):
+            return None
         for row in rows:
             interval = _interval(row)
             if (
@@ -285,6 +288,11 @@ def _lines(path: Path) -> list[bytes] | None:
             return None
     lines = content.split(b"\n")
     return lines[:-1] if lines[-1] == b"" else lines
+
+
+def _ends_its_last_line(path: Path) -> bool:
+    content = path.read_bytes()
+    return (gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content).endswith((b"\n", b"\r"))
 
 
 def _interval(row: list[bytes]) -> tuple[str, int, int] | None:

@@ -53,7 +53,7 @@ FLOORS = {
         *("bigwig", "bigwig_writer", "bigwig_sections", "bigwig_trees", "bigwig_zooms"),
         *("regions", "peaks", "consensus", "enrichment", "folds", "twins", "nonpeaks", "selection"),
         *("datasets", "model_regions", "sequences", "backgrounds", "tracks_layout", "region_tracks"),
-        *("signal_groups", "tag_clusters", "mappability", "mixed_training_set"),
+        *("stranded_ends", "signal_groups", "tag_clusters", "mappability", "mixed_training_set"),
         *("bin_targets", "bin_windows", "bin_file", "bin_datasets"),
         *("motif_files", "inserts", "locus_selection", "two_bit"),
         *("variant_headers", "variant_files", "variant_checks", "variant_survey", "variant_windows"),
@@ -70,7 +70,7 @@ FLOORS = {
     4: [
         "bin_evaluation",
         *("evaluation", "evaluation_verdicts", "reference_scores", "yardsticks"),
-        *("bias_choice", "sample_comparison", "tracks", "recovery", "views", "loci"),
+        *("bias_choice", "sample_comparison", "tracks", "recovery", "stranded_recovery", "views", "loci"),
         *("footprints", "footprint_record", "footprint_file", "footprint_average"),
         *("mutagenesis", "mutagenesis_file"),
         *("contributions", "motif_discovery", "motif_matches", "motif_instances", "motif_record"),

@@ -34,6 +34,13 @@ def test_plain_text_and_crlf(tmp_path, genome, end_of_line):
     assert all_ends(path, genome) == [(10, True), (20, True), (29, False), (59, False)]
 
 
+def test_a_foreign_contig_is_told_though_only_the_last_line_is_no_comment(tmp_path, genome):
+    path = tmp_path / "f.tsv"
+    path.write_text("# header\nother\t10\t60")
+    with pytest.raises(InputError, match="'other' is not in the genome"):
+        all_ends(path, genome)
+
+
 def test_tagalign_gives_one_end_a_line_by_its_strand(tmp_path, genome):
     path = tmp_path / "reads.tagAlign"
     path.write_text("chr1\t10\t60\tN\t1000\t+\nchr1\t10\t60\tN\t1000\t-\n")

@@ -11,10 +11,12 @@ from bpflow.errors import InputError
 from bpflow.genome import Genome
 from bpflow.reads import EXCLUDABLE_FLAGS, FORMATS, ReadFilter
 from bpflow.shift import ASSAYS, parse_shift
+from bpflow.stranded_ends import make_strands
 
 SUMMARY = (
     "Count the 5' cut sites of reads at base resolution. Output sites lie at +4/-4 (ATAC) or 0/+1 (DNASE) from the "
-    "aligned 5' ends, whatever shift the input carries. The bigWig holds integer insertions, both strands summed."
+    "aligned 5' ends, whatever shift the input carries. The bigWig holds integer insertions, both strands summed. With "
+    "--strands, the 5' ends of each strand as they are, in a bigWig of its own."
 )
 
 
@@ -27,9 +29,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="BAM or CRAM in any order, fragment files (2 sites a line) or tagAlign; several files are pooled",
     )
-    parser.add_argument("--assay", required=True, choices=ASSAYS, help="the enzyme's assay")
+    parser.add_argument("--assay", choices=ASSAYS, help="the enzyme's assay; not with --strands")
     add_genome(parser)
-    parser.add_argument("--output", required=True, metavar="X.bw", help="the bigWig to write")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--output", metavar="X.bw", help="the bigWig of cut sites to write")
+    what.add_argument(
+        "--strands", nargs=2, metavar=("PLUS.bw", "MINUS.bw"), help="the bigWigs of each strand's 5' ends to write"
+    )
+    parser.add_argument(
+        "--mate",
+        type=int,
+        choices=(0, 1, 2),
+        default=0,
+        help="of BAM and CRAM: only first (1) or second (2) reads of pairs, as PRO-cap's; 0: all",
+    )
     parser.add_argument("--qc", required=True, metavar="X.json", help="record of reads, drops, vote and shift")
     parser.add_argument("--format", choices=("auto", *FORMATS), default="auto", help="format of the reads")
     parser.add_argument(
@@ -64,6 +77,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Make the signal."""
+    genome = Genome.open(args.genome, chromosome_rule(args.chromosomes))
+    read_filter = ReadFilter(args.min_mapq, _flags(args.exclude_flags), args.mate)
+    if args.strands:
+        make_strands(
+            args.reads,
+            genome,
+            plus=args.strands[0],
+            minus=args.strands[1],
+            qc=args.qc,
+            file_format=args.format,
+            read_filter=read_filter,
+            threads=args.threads,
+        )
+        return
+    if not args.assay:
+        raise InputError("no --assay", expected=f"one of {', '.join(ASSAYS)}, or --strands")
     shifts = args.input_shift
     if len(shifts) not in (1, len(args.reads)):
         raise InputError(
@@ -79,10 +108,10 @@ def run(args: argparse.Namespace) -> None:
             for path, text in zip(args.reads, shifts, strict=True)
         ],
         args.assay,
-        Genome.open(args.genome, chromosome_rule(args.chromosomes)),
+        genome,
         output=args.output,
         qc=args.qc,
-        read_filter=ReadFilter(args.min_mapq, _flags(args.exclude_flags)),
+        read_filter=read_filter,
         shift_check=args.shift_check,
         seed=args.seed,
         threads=args.threads,
