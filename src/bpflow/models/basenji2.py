@@ -182,7 +182,7 @@ class Basenji2(ProfileModel):
             raise InputError(
                 f"input of shape {tuple(one_hot.shape)}", where="Basenji2", expected=f"(N, {shape[0]}, {shape[1]})"
             )
-        h = _halved(self.stem(one_hot))
+        h = _halved(self.stem(one_hot.contiguous()))
         for layer in self.tower:
             h = _halved(layer(h))
         for block in self.blocks:
