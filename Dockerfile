@@ -1,7 +1,7 @@
 # The conda environments of all steps, where Snakemake looks for them. Written by 'make dockerfile'.
 FROM condaforge/miniforge3:25.3.1-0
 LABEL io.github.snakemake.containerized="true"
-LABEL io.github.snakemake.conda_env_hash="8e22bda21a2d8ecadc63eece396c6bf15dfb565f7e7c490ef586e252e886cb6c"
+LABEL io.github.snakemake.conda_env_hash="2855938a3784f34ef64a2af8d24e00fb7d014b0a72c76c08ef83e79e1c2752a0"
 # Conda environment:
 #   source: envs/genomics.yaml
 #   prefix: /conda-envs/1f88c478a79a067c7e2813ace2a00e52
@@ -45,7 +45,7 @@ RUN mkdir -p /conda-envs/88b2ebe67416af2f3523ffb6fd1f5098
 COPY envs/report.yaml /conda-envs/88b2ebe67416af2f3523ffb6fd1f5098/environment.yaml
 # Conda environment:
 #   source: envs/torch.yaml
-#   prefix: /conda-envs/3e31e178d9ce87535275117c657bc7ed
+#   prefix: /conda-envs/db85f0256aac36a5c73f982a09a40171
 #   # Training, prediction and what is asked of trained models. Versions as in requirements.lock.
 #   # On a login node without a GPU, conda would choose PyTorch's build for processors. This makes it choose the one for GPUs:
 #   #   CONDA_OVERRIDE_CUDA=12.8 snakemake --cores 1 --sdm conda --conda-create-envs-only
@@ -60,11 +60,13 @@ COPY envs/report.yaml /conda-envs/88b2ebe67416af2f3523ffb6fd1f5098/environment.y
 #     - jinja2 =3.1.6
 #     - joblib =1.6.0
 #     - logomaker =0.8.7
+#     - markupsafe =3.0.4
 #     - matplotlib =3.11.2
 #     - numba =0.68.1
 #     - numpy =2.4.6
 #     - pandas =3.1.1
 #     - pip =25.3
+#     - plotly =7.1.0
 #     - pydantic =2.14.3
 #     - pyfaidx =0.9.2.2
 #     - pysam =0.24.1
@@ -85,10 +87,10 @@ COPY envs/report.yaml /conda-envs/88b2ebe67416af2f3523ffb6fd1f5098/environment.y
 #         - modisco-lite ==3.0.0
 #         - numba-progress ==1.2.0
 #         - tangermeme ==1.6.0
-RUN mkdir -p /conda-envs/3e31e178d9ce87535275117c657bc7ed
-COPY envs/torch.yaml /conda-envs/3e31e178d9ce87535275117c657bc7ed/environment.yaml
+RUN mkdir -p /conda-envs/db85f0256aac36a5c73f982a09a40171
+COPY envs/torch.yaml /conda-envs/db85f0256aac36a5c73f982a09a40171/environment.yaml
 
 RUN conda env create --prefix /conda-envs/1f88c478a79a067c7e2813ace2a00e52 --file /conda-envs/1f88c478a79a067c7e2813ace2a00e52/environment.yaml && \
     conda env create --prefix /conda-envs/88b2ebe67416af2f3523ffb6fd1f5098 --file /conda-envs/88b2ebe67416af2f3523ffb6fd1f5098/environment.yaml && \
-    conda env create --prefix /conda-envs/3e31e178d9ce87535275117c657bc7ed --file /conda-envs/3e31e178d9ce87535275117c657bc7ed/environment.yaml && \
+    conda env create --prefix /conda-envs/db85f0256aac36a5c73f982a09a40171 --file /conda-envs/db85f0256aac36a5c73f982a09a40171/environment.yaml && \
     conda clean --all -y

@@ -7,7 +7,7 @@
 #   {cells}/clusters/                                        once a row of single cells
 #   {sample}/{signal,peaks,tracks,loci,variants}/            once a sample
 #   {sample}/{mean,bias_choice}/                             once a sample, over its folds
-#   {sample}/fold_{fold}/{regions,models,predictions,evaluation,gates}/  once a sample and fold
+#   {sample}/fold_{fold}/{regions,models,predictions,evaluation}/  once a sample and fold
 #   {sample}/{qc,bias,model,report}.html                     once a sample
 #   qc.html, report.html, config.json, logs/, benchmarks/
 
@@ -29,14 +29,33 @@ include: "workflow/rules/cells.smk"
 include: "workflow/rules/signal.smk"
 include: "workflow/rules/folds.smk"
 include: "workflow/rules/regions.smk"
-include: "workflow/rules/gates.smk"
 include: "workflow/rules/bias.smk"
 include: "workflow/rules/chrombpnet.smk"
+include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/interpretation.smk"
 include: "workflow/rules/contributions.smk"
-include: "workflow/rules/bias_sweep.smk"
-include: "workflow/rules/variants.smk"
 include: "workflow/rules/report.smk"
+
+
+# Snakemake compares each input with the outputs of all rules, so those that no sample needs are left out.
+if DIVIDED["predictions"]:
+
+    include: "workflow/rules/divided_predictions.smk"
+
+
+if DIVIDED["contributions"]:
+
+    include: "workflow/rules/divided_contributions.smk"
+
+
+if SWEPT:
+
+    include: "workflow/rules/bias_sweep.smk"
+
+
+if with_variants(SAMPLES):
+
+    include: "workflow/rules/variants.smk"
 
 
 # For `bpflow status`.
@@ -56,11 +75,10 @@ rule all:
         "<results>/report.html",
         collect("<results>/{sample}/report.html", sample=MODELLED),
         collect("<results>/{sample}/bias.html", sample=[name for name in SAMPLES if name not in MODELLED]),
-        track_files(MODELLED),
-        mean_files(),
+        used_files(MODELLED),
+        mutagenesis_files(),
         official_files(),
-        variant_files(),
-        browser_files(),
+        "<results>/browser/hub.txt",
 
 
 # Signal and regions with a first report, before anything is trained.

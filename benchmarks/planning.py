@@ -2,10 +2,10 @@
 
 python benchmarks/planning.py [--samples 200] [--folds 5] [--json FILE]
 
-Inputs are empty files. For the profiles default and slurm: seconds and CPU seconds of `snakemake -n --quiet`, and the
-scheduler's peak private memory. Once, through profiles/slurm: jobs by rule, and submissions, which are groups and jobs
-that are in none and not local. Snakemake's own plan of a chain of as many jobs, each with one input, is timed beside
-them: nothing planned by Snakemake takes less. Linux only.
+Inputs are empty files. For the profiles default and slurm: seconds and CPU seconds of `snakemake -n --quiet` and of
+`snakemake -n`, which prints every job, and the scheduler's peak private memory. Once, through profiles/slurm: jobs by
+rule, and submissions, which are groups and jobs that are in none and not local. Snakemake's own plan of a chain of as
+many jobs, each with one input, is timed beside them: nothing planned by Snakemake takes less. Linux only.
 """
 
 from __future__ import annotations
@@ -66,10 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             **machine(),
             "samples": args.samples,
             "folds": args.folds,
-            "profiles": {
-                one: timed([*project, "--quiet", "all", "--workflow-profile", profile(one)]) for one in PROFILES
-            },
-            "chain": timed([*chain, "--quiet", "all"]),
+            "profiles": {one: planned([*project, "--workflow-profile", profile(one)]) for one in PROFILES},
+            "chain": planned(chain),
             "most_seconds": MOST_SECONDS,
             "jobs": number,
             "submissions": plan.submissions,
@@ -123,6 +121,11 @@ def read_plan(output: str, local: set[str]) -> Plan:
     groups = len(re.findall(r"Group job \S+ \(", output))
     del jobs["all"]
     return Plan(dict(jobs), groups + sum(n for name, n in alone.items() if name not in local))
+
+
+def planned(command: Sequence[str]) -> dict[str, dict[str, float]]:
+    """What a plan takes that prints nothing, and one that prints every job."""
+    return {"quiet": timed([*command, "--quiet"]), "printed": timed(command)}
 
 
 def timed(command: Sequence[str]) -> dict[str, float]:

@@ -39,8 +39,8 @@ TASKS = ("control", "treat")
 TRAINED, TESTED, BORDER = "chrII", "chrI", 600_000
 PER_MILLION = 20.0
 JITTER = 200
-FILTERS = 64
-EPOCHS, PATIENCE = 60, 10
+FILTERS = 32
+EPOCHS, PATIENCE = 40, 8
 # The published batches of 128 and 32 would be few steps of so few regions.
 RECIPES = {
     "procapnet": {"batch_size": 16, "learning_rate": 0.0005, "optimiser": "adam", "counts_loss_weight": 100.0},

@@ -2,9 +2,9 @@
 
     python scripts/make_sister_demo_data.py --output demo --system procapnet --seed 1
 
-* procapnet: promoters with a TATA box and an initiator on one strand, most with an activator's site upstream, start
-  transcription at one base, and weakly the other way; other places have the activator's site alone. Reads are pairs in
-  a BAM, whose second read starts where transcription does.
+* procapnet: promoters with a TATA box and an initiator on one strand, and up to four sites of an activator upstream,
+  start transcription at one base, and weakly the other way; other places have the activator's sites alone. Reads are
+  pairs in a BAM, whose second read starts where transcription does.
 * bpnet: sites of two factors, each a task; reads pile up on both sides of a site, on the plus strand before and on the
   minus strand behind it, as an exonuclease leaves them. Half of the sites have one letter changed and are weak.
 * basenji2: sites in clusters make broad peaks, of one factor in one track and of another in a second.
@@ -34,9 +34,9 @@ BACKGROUND = 0.003  # expected reads per base and strand
 
 # procapnet: TATA box and initiator (Smale and Kadonaga, Annu. Rev. Biochem. 2003), and a site of ETS factors.
 CORE = {"TATAAAAGG": -31, "TCAGTCTT": -2}  # first base from where transcription starts
-ACTIVATOR, ACTIVATOR_PLACE = "ACCGGAAGTG", (-85, -65)
-PROMOTERS, ACTIVATED = 0.8, 0.6  # shares of places, and of promoters
-INITIATION, ACTIVATION = 60.0, 6.0  # expected reads of a promoter, and the activator's factor on them
+ACTIVATOR, ACTIVATOR_PLACES = "ACCGGAAGTG", (-52, -70, -88, -106)
+PROMOTERS = 0.8  # share of places
+INITIATION, ACTIVATION = 40.0, 2.0  # expected reads of a promoter, and the factor on them of each activator's site
 DIVERGENT, DIVERGENT_PLACE, DIVERGENT_SPREAD = 0.15, -120, 10.0
 INITIATION_SPREAD = 3.0
 READ, INSERT = 36, 120
@@ -97,19 +97,20 @@ def procapnet(output: Path, genome: dict[str, np.ndarray], rng: np.random.Genera
     for chrom, position in spread(genome, SPACING, rng):
         minus, codes = bool(rng.integers(2)), genome[chrom]
         promoter = rng.random() < PROMOTERS
-        activated = not promoter or rng.random() < ACTIVATED
-        if activated:
-            plant(codes, ACTIVATOR, position, int(rng.integers(*ACTIVATOR_PLACE)), minus=minus)
+        # Places without initiation have two sites or more.
+        activators = int(rng.integers(0 if promoter else 2, len(ACTIVATOR_PLACES) + 1))
+        for place in ACTIVATOR_PLACES[:activators]:
+            plant(codes, ACTIVATOR, position, place + int(rng.integers(-3, 4)), minus=minus)
         if not promoter:
             places.append(Place(chrom, position, minus, "decoy", 0.0))
             continue
         for site, place in CORE.items():
             plant(codes, site, position, place, minus=minus)
-        total = INITIATION * (ACTIVATION if activated else 1)
+        total = INITIATION * ACTIVATION**activators
         sense, other = ("minus", "plus") if minus else ("plus", "minus")
         pile(tracks[sense][chrom], position, total, INITIATION_SPREAD, "sharp")
         pile(tracks[other][chrom], position + away(DIVERGENT_PLACE, minus), DIVERGENT * total, DIVERGENT_SPREAD, "bell")
-        places.append(Place(chrom, position, minus, "activated" if activated else "core", total))
+        places.append(Place(chrom, position, minus, f"promoter with {activators} activators", total))
     write_pairs(output / "reads.bam", {name: draw(track, rng) for name, track in tracks.items()}, genome)
     write_peaks(output / "peaks.bed", [place for place in places if place.kind != "decoy"], rng)
     write_peaks(output / "decoys.bed", [place for place in places if place.kind == "decoy"], rng)

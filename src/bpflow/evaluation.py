@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from bpflow.errors import InputError
-from bpflow.evaluation_verdicts import verdicts
+from bpflow.evaluation_verdicts import MODEL_NAMES, verdicts
 from bpflow.files import stamp
 from bpflow.genome import Genome
 from bpflow.hdf5_files import StoredFile, opened_hdf5
@@ -36,7 +36,7 @@ from bpflow.yardsticks import halves, yardsticks
 
 __all__ = ["MODEL_KINDS", "Predictions", "evaluate", "open_predictions", "score_regions"]
 
-MODEL_KINDS = ("bias", "chrombpnet", "bpnet", "procapnet")
+MODEL_KINDS = ("bias", *MODEL_NAMES)
 EXAMPLE_QUANTILES = (0.1, 0.5, 0.9)
 TABLE_COLUMNS = [
     "chrom",
@@ -132,7 +132,7 @@ def evaluate(
         table = score_regions(file, signal, genome, seed=seed)
         examples = _examples(file, table, signal, genome)
         attributes, output_length, strands = file.attributes, file.output_length, file.strands
-    metrics = summarise(table, model_kind=model_kind)
+    metrics = summarise(table, model_kind=model_kind, task=attributes.get("task", ""))
     metrics["examples"] = examples
     metrics["split"] = attributes.get("split")
     metrics["output_length"] = output_length
@@ -255,7 +255,7 @@ def score_regions(file: Predictions, signal: Signal, genome: Genome, *, seed: in
     )
 
 
-def summarise(table: pd.DataFrame, *, model_kind: str) -> dict[str, Any]:
+def summarise(table: pd.DataFrame, *, model_kind: str, task: str = "") -> dict[str, Any]:
     """The metrics of each group of regions, with verdicts and messages."""
     is_peak = table["peak"] == 1
     groups = {"peaks": table[is_peak], "nonpeaks": table[~is_peak]}
@@ -279,7 +279,7 @@ def summarise(table: pd.DataFrame, *, model_kind: str) -> dict[str, Any]:
     }
     if not groups:
         messages.append("There is no region to evaluate.")
-    result["verdicts"] = verdicts(result["yardsticks"], model_kind)
+    result["verdicts"] = verdicts(result["yardsticks"], model_kind, task)
     result["messages"] = messages
     return result
 

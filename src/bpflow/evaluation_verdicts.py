@@ -8,23 +8,38 @@ from typing import Any
 
 from bpflow.verdicts import OFFICIAL_ADVICE, OWN_ADVICE, verdict
 
-__all__ = ["verdicts"]
+__all__ = ["MODEL_NAMES", "verdicts"]
 
 # With a lower ceiling of r, more of the differences between peaks is noise than signal.
 LEAST_CEILING = math.sqrt(0.5)
 # A share whose standard error is larger could as well stand on the other side of its threshold.
 LARGEST_ERROR = 0.15
 
+# What models are called, by what `bpflow train` calls them.
+MODEL_NAMES = {"chrombpnet": "ChromBPNet", "bpnet": "BPNet", "procapnet": "ProCapNet"}
+
 Yardsticks = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 
-def verdicts(yardsticks: Yardsticks, model_kind: str) -> list[dict[str, Any]]:
-    """Verdicts on a bias model or on ChromBPNet, from :func:`bpflow.yardsticks.yardsticks` of each group."""
+def verdicts(yardsticks: Yardsticks, model_kind: str, task: str = "") -> list[dict[str, Any]]:
+    """Verdicts on a model, from :func:`bpflow.yardsticks.yardsticks` of each group.
+
+    Parameters
+    ----------
+    yardsticks
+        Of each group of regions.
+    model_kind
+        ``"bias"``, or one of :data:`MODEL_NAMES`.
+    task
+        Which task of a model of several was predicted.
+    """
     peaks, nonpeaks = yardsticks.get("peaks"), yardsticks.get("nonpeaks")
     if model_kind == "bias":
         in_peaks = [_bias_counts_peaks(peaks)] if peaks else []
         return [*in_peaks, *([_bias_counts_nonpeaks(nonpeaks), _bias_profile_nonpeaks(nonpeaks)] if nonpeaks else [])]
-    return [_counts_peaks(peaks), _profile_peaks(peaks)] if peaks else []
+    whose = f"{MODEL_NAMES[model_kind]}{f' ({task})' if task else ''}"
+    profile = _profile_peaks if model_kind == "chrombpnet" else _stranded_profile_peaks
+    return [_counts_peaks(peaks, whose), profile(peaks, whose)] if peaks else []
 
 
 def _told_share(yardstick: Mapping[str, Any]) -> float:
@@ -32,32 +47,32 @@ def _told_share(yardstick: Mapping[str, Any]) -> float:
     return yardstick["share"] if yardstick["standard_error"] <= LARGEST_ERROR else math.nan
 
 
-def _counts_peaks(metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def _counts_peaks(metrics: Mapping[str, Mapping[str, Any]], whose: str) -> dict[str, Any]:
     counts = metrics["pearsonr"]
     return verdict(
         "counts_peaks",
-        "Counts of ChromBPNet in peaks (share of the Pearson r that noise allows)",
+        f"Counts of {whose} in peaks (share of the Pearson r that noise allows)",
         _told_share(counts) if counts["ceiling"] >= LEAST_CEILING else math.nan,
         good=0.5,
         check=0.3,
         threshold="above 0.5; from 0.3 to 0.5 needs a look",
         source=f"{OFFICIAL_ADVICE}, for data without noise",
         advice=(
-            "The model predicts how accessible unseen peaks are.",
-            "The model predicts accessibility only in part: check the number of peaks and the depth, "
+            "The model predicts how many reads unseen peaks have.",
+            "The model predicts the reads of peaks only in part: check the number of peaks and the depth, "
             "and whether training stopped early.",
-            "The model does not predict accessibility: check peaks, depth and the enzyme shift before "
-            "interpreting anything.",
+            "The model does not predict the reads of peaks: check peaks, depth and the signal (an enzyme's shift, or "
+            "strands) before interpreting anything.",
         ),
         unknown="The data do not tell: peaks are too few, or two halves of the insertions differ too much in them. "
         "Sequence deeper, pool replicates, or keep to the strongest peaks.",
     )
 
 
-def _profile_peaks(metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def _profile_peaks(metrics: Mapping[str, Mapping[str, Any]], whose: str) -> dict[str, Any]:
     return verdict(
         "profile_peaks",
-        "Profiles of ChromBPNet in peaks (share of the way from the average profile to one without noise)",
+        f"Profiles of {whose} in peaks (share of the way from the average profile to one without noise)",
         _told_share(metrics["median_jsd"]),
         good=0.5,
         check=0.3,
@@ -72,6 +87,26 @@ def _profile_peaks(metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         ),
         unknown="The data do not tell: peaks are too few or too shallow for two halves of the insertions to agree on "
         "where they are cut. Sequence deeper, pool replicates, or keep to the strongest peaks.",
+    )
+
+
+def _stranded_profile_peaks(metrics: Mapping[str, Mapping[str, Any]], whose: str) -> dict[str, Any]:
+    return verdict(
+        "profile_peaks",
+        f"Profiles of {whose} in peaks (share of the way from the average profile to one without noise)",
+        _told_share(metrics["median_jsd"]),
+        good=0.5,
+        check=0.3,
+        threshold="above 0.5; from 0.3 to 0.5 needs a look",
+        source=OWN_ADVICE,
+        advice=(
+            "The model predicts where reads begin in unseen peaks.",
+            "The model predicts where reads begin only in part: check whether training stopped early.",
+            "The model predicts where reads begin hardly better than the average peak does: check strands, peaks and "
+            "depth before interpreting anything.",
+        ),
+        unknown="The data do not tell: peaks are too few or too shallow for two halves of the reads to agree on where "
+        "they begin. Sequence deeper, pool replicates, or keep to the strongest peaks.",
     )
 
 

@@ -19,20 +19,19 @@ STEPS: dict[str, tuple[str, ...]] = {
     "inputs": (
         *("demo_data", "fetch_genome", "genome", "split_fragments", "signal", "signal_replicate", "check_signal"),
         *("own_peaks", "consensus_peaks", "peaks", "folds"),
-        *("nonpeaks", "select_bias", "select_chrombpnet", "gate_qc"),
+        *("nonpeaks", "select_bias", "select_chrombpnet"),
     ),
     "bias": (
-        *("select_candidate", "train_candidate", "predict_candidate", "evaluate_candidate"),
+        *("select_candidate", "train_candidate", "evaluate_candidate"),
         *("candidate_contributions", "candidate_motifs", "choose_bias", "chosen_bias"),
-        *("train_bias", "predict_bias", "evaluate_bias", "official_bias", "gate_bias"),
+        *("train_bias", "predict_parts", "evaluate_bias", "gather_bias", "official_bias"),
     ),
     "model": (
-        *("scale_bias", "train_chrombpnet", "predict_parts", "gather_predictions"),
-        *("predict_chrombpnet", "evaluate_chrombpnet", "footprints", "average_footprints"),
-        *("recovery", "official_weights", "gate_model"),
+        *("train_chrombpnet", "evaluate_chrombpnet", "gather_chrombpnet"),
+        *("average_footprints", "recovery", "official_weights"),
     ),
     "use": (
-        *("tracks_crossfit", "tracks_mean", "contribution_parts", "gather_contributions", "contributions"),
+        *("tracks", "contribution_parts", "gather_contributions", "contributions"),
         *("average_contributions", "motifs", "mutagenesis", "loci", "variant_scores", "variants", "compare"),
     ),
     "pages": ("sample_page", "qc_report", "full_report", "browser_files"),

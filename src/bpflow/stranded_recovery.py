@@ -136,7 +136,7 @@ def _ends(profile: np.ndarray, middle: int) -> np.ndarray:
 
 def _starts_verdict(task: str, share: float) -> dict[str, Any]:
     return verdict(
-        f"recovered_starts_{task}",
+        "truth_starts",
         f"Planted places of {task} that are predicted to the base and strand",
         share,
         good=0.8,
@@ -153,7 +153,7 @@ def _starts_verdict(task: str, share: float) -> dict[str, Any]:
 
 def _counts_verdict(task: str, correlation: float) -> dict[str, Any]:
     return verdict(
-        f"recovered_counts_{task}",
+        "truth_counts",
         f"Predicted log counts of {task} with the planted strengths (Pearson r)",
         correlation,
         good=0.6,

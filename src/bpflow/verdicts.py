@@ -28,7 +28,7 @@ STAGES: dict[str, tuple[str, ...]] = {
     ),
     "model": ("counts_peaks", "profile_peaks", "bias_response"),
     "interpretation": ("additivity_counts", "additivity_profile", "motifs_counts", "motifs_profile"),
-    "truth": ("truth_motifs", "truth_enzyme", "truth_profile"),
+    "truth": ("truth_motifs", "truth_enzyme", "truth_profile", "truth_starts", "truth_counts"),
 }
 
 

@@ -2,106 +2,103 @@
 
 from __future__ import annotations
 
-import json
 import logging
 
 import pytest
 
 from bpflow.cli import main
-from bpflow.errors import InputError
-from bpflow.gates import judge, read_verdicts
-from bpflow.verdicts import verdict
 
-PAGE = "results/yeast/fold_0/bias.html"
+SAMPLE, RECORD = "yeast_wt", "yeast_wt/fold_0/evaluation/bias_metrics.json"
 
 
-def made(key: str, value: float) -> dict:
-    """A verdict that is good above 0 and fails below -0.5."""
-    advice = ("Go on.", "Have a look.", "Choose other bias regions.")
-    words = {"threshold": "above 0", "source": "bpflow", "advice": advice}
-    return verdict(key, f"counts, {key}", value, good=0, check=-0.5, **words)
+def make_fail(tree, key: str, value: float | None = -0.7, name: str = RECORD) -> None:
+    """Have a verdict of a record fail, with words of its own."""
+    words = {"threshold": "above 0", "source": "bpflow", "advice": "Choose other bias regions."}
+
+    def edit(record) -> None:
+        kept = [entry for entry in record["verdicts"] if entry["key"] != key]
+        record["verdicts"] = [*kept, {"key": key, "name": f"counts, {key}", "value": value, "verdict": "fail", **words}]
+
+    tree.change(name, edit)
 
 
-@pytest.fixture
-def records(tmp_path):
-    """Two records: one with a good and a failed verdict, one without any."""
-    paths = [tmp_path / "bias_metrics.json", tmp_path / "bias.json"]
-    verdicts = [made("bias_counts_nonpeaks", 0.3), made("bias_counts_peaks", -0.7)]
-    paths[0].write_text(json.dumps({"stage": "evaluate", "verdicts": verdicts}))
-    paths[1].write_text(json.dumps({"stage": "train"}))
-    return [str(path) for path in paths]
+def ask(tree, *options: str, stage: str = "bias", folds: str = "0") -> None:
+    main(["gate", "--results", str(tree.root), "--sample", SAMPLE, "--folds", *folds, "--stage", stage, *options])
 
 
-def test_what_may_fail_is_recorded_and_goes_on(records):
-    record = judge("yeast", read_verdicts(records), stop=["shift", "bias_counts_nonpeaks"], page=PAGE)
-    assert (record["stage"], record["sample"], record["page"]) == ("gate", "yeast", PAGE)
-    assert [(item["key"], item["value"], item["verdict"]) for item in record["judged"]] == [
-        ("bias_counts_nonpeaks", 0.3, "good"),
-        ("bias_counts_peaks", -0.7, "fail"),
-    ]
-    assert [(item["key"], item["record"]) for item in record["failed"]] == [("bias_counts_peaks", records[0])]
+def pages(tree) -> list[str]:
+    return sorted(str(path.relative_to(tree.root / SAMPLE)) for path in (tree.root / SAMPLE).glob("fold_*/*.html"))
 
 
-def test_what_must_not_fail_stops(records):
-    with pytest.raises(InputError) as caught:
-        judge("yeast", read_verdicts(records), stop=["bias_counts_peaks"], page=PAGE)
+@pytest.mark.parametrize("stop", ["none", "shift,folds"])
+def test_what_may_fail_is_a_warning(make_tree, caplog, stop):
+    tree = make_tree()
+    make_fail(tree, "bias_counts_peaks")
+    with caplog.at_level(logging.WARNING, logger="bpflow"):
+        ask(tree, "--stop", stop)
+    assert [entry.levelname for entry in caplog.records if "bias_counts_peaks" in entry.message] == ["WARNING"]
+    assert pages(tree) == []
+
+
+def test_what_must_not_fail_stops_and_leaves_a_page(make_tree, capsys):
+    tree = make_tree()
+    make_fail(tree, "bias_counts_peaks")
+    with pytest.raises(SystemExit) as caught:
+        ask(tree, "--stop", "shift,bias_counts_peaks")
+    assert caught.value.code == 2
+    error = capsys.readouterr().err
     for words in (
-        "sample 'yeast'",
-        f"bias_counts_peaks failed in {records[0]}: counts, bias_counts_peaks is -0.7, wanted above 0 (bpflow)",
+        "bpflow gate: error: sample 'yeast_wt': stopped by what failed",
+        "bias_counts_peaks failed in fold 0: counts, bias_counts_peaks is -0.7, wanted above 0 (bpflow)",
         "Choose other bias regions.",
-        f"Look at {PAGE}.",
+        f"Look at {tree.root / SAMPLE}/fold_0/bias.html.",
         "gates: {bias_counts_peaks: warn}",
     ):
-        assert words in str(caught.value)
-    assert "nonpeaks" not in str(caught.value)
+        assert words in error
+    assert pages(tree) == ["fold_0/bias.html"]
+    assert "counts, bias_counts_peaks" in (tree.root / SAMPLE / "fold_0/bias.html").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("value", [0.2, -0.3, float("nan")])
-def test_only_a_failed_verdict_stops(value):
-    record = judge("yeast", [{"record": "x.json", **made("shift", value)}], stop=["shift"], page=PAGE)
-    assert record["failed"] == []
+def test_each_key_is_named_once_where_several_fail(make_tree, capsys):
+    tree = make_tree()
+    make_fail(tree, "bias_counts_peaks")
+    make_fail(tree, "shift", None, f"{SAMPLE}/signal/signal.json")
+    with pytest.raises(SystemExit):
+        ask(tree, "--stop", "shift,bias_counts_peaks")
+    error = capsys.readouterr().err
+    assert "gates: {shift: warn, bias_counts_peaks: warn}" in error
+    assert "shift failed: counts, shift is not known" in error
+    assert error.count(" failed") == 3
 
 
-def test_each_key_is_named_once_where_several_fail():
-    verdicts = [{"record": f"{k}.json", **made(key, -1)} for k, key in enumerate(("folds", "shift", "shift"))]
-    with pytest.raises(InputError) as caught:
-        judge("yeast", verdicts, stop=["shift", "folds"], page=PAGE)
-    assert "gates: {folds: warn, shift: warn}" in str(caught.value)
-    assert str(caught.value).count(" failed in ") == 3
+def test_a_gate_judges_no_further_than_its_stage(make_tree):
+    tree = make_tree()
+    make_fail(tree, "bias_counts_peaks")
+    ask(tree, "--stop", "bias_counts_peaks", stage="qc")
+    with pytest.raises(SystemExit):
+        ask(tree, "--stop", "bias_counts_peaks", stage="model")
 
 
-def test_an_unknown_key_is_told(records):
-    with pytest.raises(InputError, match=r"unknown key 'shfit'.*shift"):
-        judge("yeast", read_verdicts(records), stop=["shfit"], page=PAGE)
+def test_each_fold_is_judged_and_has_a_page_of_its_own(make_tree, capsys):
+    tree = make_tree(folds=[0, 1])
+    make_fail(tree, "bias_counts_peaks", name=RECORD.replace("fold_0", "fold_1"))
+    ask(tree, "--stop", "bias_counts_peaks")
+    with pytest.raises(SystemExit):
+        ask(tree, "--stop", "bias_counts_peaks", folds="01")
+    assert "bias_counts_peaks failed in fold 1" in capsys.readouterr().err
+    assert pages(tree) == ["fold_1/bias.html"]
 
 
-@pytest.mark.parametrize(("text", "words"), [("[]", "a JSON list"), ("{", "not JSON")])
-def test_a_file_that_is_no_record_is_told(tmp_path, text, words):
-    path = tmp_path / "record.json"
-    path.write_text(text)
-    with pytest.raises(InputError, match=words):
-        read_verdicts([path])
+def test_an_unknown_key_is_told(make_tree, capsys):
+    with pytest.raises(SystemExit):
+        ask(make_tree(), "--stop", "shfit")
+    assert "unknown key 'shfit'" in capsys.readouterr().err
 
 
-def command(records, output, stop):
-    options = ["gate", "--sample", "yeast", "--records", *records, "--page", PAGE, "--output", str(output)]
-    main([*options, *(["--stop", stop] if stop else [])])
-
-
-@pytest.mark.parametrize("stop", [None, "none", "shift,folds"])
-def test_the_command_warns_and_writes_its_record(records, tmp_path, caplog, stop):
-    output = tmp_path / "gates" / "bias.json"
-    with caplog.at_level(logging.WARNING, logger="bpflow"):
-        command(records, output, stop)
-    assert [item["key"] for item in json.loads(output.read_text())["failed"]] == ["bias_counts_peaks"]
-    assert [entry.levelname for entry in caplog.records] == ["WARNING"]
-    assert "bias_counts_peaks failed" in caplog.text
-
-
-def test_the_command_ends_with_two_and_writes_nothing(records, tmp_path, capsys):
-    output = tmp_path / "gates" / "bias.json"
+def test_a_record_that_is_missing_is_told(make_tree, capsys):
+    tree = make_tree()
+    (tree.root / SAMPLE / "signal/signal.json").unlink()
     with pytest.raises(SystemExit) as caught:
-        command(records, output, "shift,bias_counts_peaks")
+        ask(tree)
     assert caught.value.code == 2
-    assert not output.exists()
-    assert "bpflow gate: error: sample 'yeast': stopped by what failed" in capsys.readouterr().err
+    assert "signal.json" in capsys.readouterr().err

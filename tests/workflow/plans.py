@@ -89,8 +89,9 @@ def made(text: str) -> set[str]:
 
 
 def shell_commands(text: str) -> Sequence[str]:
-    """Shell commands that a dry run printed."""
-    return [line.split(": ", 1)[1] for line in text.splitlines() if line.startswith("Shell command: ")]
+    """Shell commands that a dry run printed, each of those that one job runs by itself."""
+    lines = (line.split(": ", 1)[1] for line in text.splitlines() if line.startswith("Shell command: "))
+    return [command for line in lines for command in line.split(" && ")]
 
 
 def make_all(project: Project, *targets: str) -> None:

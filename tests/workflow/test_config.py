@@ -526,11 +526,11 @@ def test_gates_have_a_key_for_every_verdict_that_comes_before_one() -> None:
     ],
 )
 def test_verdicts_that_stop(project: Project, gates: dict | None, stop: list[str]) -> None:
-    assert set(settings.stopping_verdicts(resolve(project, gates=gates))) == set(stop)
+    assert set(settings.stopping_verdicts(resolve(project, gates=gates)["gates"])) == set(stop)
 
 
 def test_all_failed_verdicts_may_stop_but_some(project: Project) -> None:
-    stop = settings.stopping_verdicts(resolve(project, gates={"on_fail": "stop", "depth": "warn"}))
+    stop = settings.stopping_verdicts(resolve(project, gates={"on_fail": "stop", "depth": "warn"})["gates"])
     assert {"shift", "nonpeaks", "bias_counts_peaks", "truth_profile"} <= set(stop)
     assert "depth" not in stop
 

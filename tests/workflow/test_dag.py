@@ -27,7 +27,7 @@ ONCE = {"genome": 1, "folds": 1, "resolved_config": 1, "qc_report": 1, "full_rep
 PER_SAMPLE = {
     "signal": 1,
     "peaks": 1,
-    "tracks": 2,
+    "tracks": 1,
     "average_contributions": 2,
     "motifs": 4,
     "loci": 1,
@@ -39,13 +39,10 @@ PER_FOLD = {
     "nonpeaks": 1,
     "select_bias": 1,
     "select_chrombpnet": 1,
-    "gate": 3,
     "train_bias": 1,
-    "scale_bias": 1,
+    "evaluate_bias": 1,
     "train_chrombpnet": 1,
-    "predict": 2,
-    "evaluate": 2,
-    "footprints": 1,
+    "evaluate_chrombpnet": 1,
     "contributions": 2,
 }
 
@@ -164,10 +161,10 @@ def test_a_shared_bias_model_is_trained_once(project: Project) -> None:
     project.rows = [{**row, "train": "bias"}, *({**row, "sample": name, "bias_from": "A"} for name in "BC")]
     project.config["folds"] = {"n": 2, "run": [0, 1]}
     jobs, commands = planned(project)
-    # The sample of bias models alone has its own pages of what it has: the bias page, and gates before and after.
+    # The sample of bias models alone has its own page of what it has.
     changes = {"train_bias": 2, "average_footprints": 2, "official_bias": 1, "official_weights": 2}
     assert {name: jobs[name] for name in changes} == changes
-    assert jobs["train_chrombpnet"] == jobs["scale_bias"] == 4
+    assert jobs["train_chrombpnet"] == 4
     assert jobs["sample_page"] == 3
     scaling = [line for line in commands if "bpflow scale-bias" in line]
     for fold in (0, 1):
@@ -185,7 +182,7 @@ def test_cells_are_split_once_and_their_clusters_share_a_bias_model(project: Pro
     project.rows = [{**row, "sample": "x"}, {**row, "sample": "y.z", "bias_from": "x"}]
     jobs, commands = planned(project)
     assert (jobs["signal"], jobs["peaks"], jobs["sample_page"]) == (7, 7, 7)
-    assert (jobs["train_bias"], jobs["scale_bias"], jobs["train_chrombpnet"]) == (1, 6, 6)
+    assert (jobs["train_bias"], jobs["train_chrombpnet"]) == (1, 6)
     splits = sorted(line for line in commands if "bpflow split" in line)
     assert len(splits) == 2
     assert (
@@ -258,7 +255,7 @@ def test_given_bias_model_is_not_trained(project: Project) -> None:
 SWEEP = {
     "select_bias": 0,
     "train_bias": 0,
-    **dict.fromkeys(("select_candidate", "train_candidate", "predict_candidate", "evaluate_candidate"), 1),
+    **dict.fromkeys(("select_candidate", "train_candidate", "evaluate_candidate"), 1),
     "candidate_contributions": 1,
     "candidate_motifs": 2,
 }
@@ -484,9 +481,9 @@ def test_named_targets(project: Project) -> None:
     region_stages = {"genome", "signal", "peaks", "folds", "nonpeaks", "select_bias", "select_chrombpnet"}
     pages = {"resolved_config", "sample_page"}
     assert set(project.plan("qc")) == region_stages | pages | {"qc_report"}
-    bias_stages = {"gate", "train_bias", "predict", "evaluate"}
+    bias_stages = {"train_bias", "evaluate_bias"}
     assert set(project.plan("bias")) == region_stages | bias_stages | pages
-    training = {"scale_bias", "train_chrombpnet", "official_bias", "official_weights"}
+    training = {"train_chrombpnet", "official_bias", "official_weights"}
     assert set(project.plan("train")) == region_stages | bias_stages | training
     assert project.plan("all") == project.plan() == expected()
 
@@ -513,7 +510,6 @@ def test_output_tree(project: Project) -> None:
         *(f"{fold}/evaluation/{name}_metrics.json" for name in ("bias", "chrombpnet")),
         *(f"{fold}/evaluation/{name}_regions.tsv.gz" for name in ("bias", "chrombpnet")),
         *(f"{fold}/evaluation/{name}" for name in ("footprints.h5", "footprints.json", "recovery.json")),
-        *(f"{fold}/gates/{name}.json" for name in ("qc", "bias", "model")),
         *(
             f"out/run/A/tracks/{combine}/{track}.bw"
             for combine in ("crossfit", "mean")
@@ -629,7 +625,9 @@ def test_contributions_are_computed_in_parts_and_averaged_over_folds(project: Pr
 def test_predictions_are_divided_on_request(project: Project) -> None:
     project.config |= {"folds": {"n": 3, "run": [0, 2]}, "predictions": {"parts": 2}}
     text = project.snakemake("--dry-run").stdout
-    assert job_counts(text) == expected(folds=2, predict=0, predict_parts=8, gather_predictions=4)
+    assert job_counts(text) == expected(
+        folds=2, evaluate_bias=0, evaluate_chrombpnet=0, predict_parts=8, gather_bias=2, gather_chrombpnet=2
+    )
     here = "results/A/fold_2/predictions/bias"
     parts = [line for line in commands_of(text, "predict") if f"--output {here}/" in line]
     assert sorted(re.findall(r"--part (\S+) --output (\S+)", " ".join(parts))) == [
@@ -637,6 +635,7 @@ def test_predictions_are_divided_on_request(project: Project) -> None:
     ]
     (gather,) = (line for line in commands_of(text, "gather-predictions") if here in line)
     assert f"--parts {here}/parts/1.h5 {here}/parts/2.h5 --output {here}.h5 " in gather
+    assert any(f"--predictions {here}.h5 " in line for line in commands_of(text, "evaluate"))
 
 
 def test_motifs_of_both_heads_and_views_are_those_of_the_mean(project: Project) -> None:
@@ -655,45 +654,52 @@ def test_motifs_of_both_heads_and_views_are_those_of_the_mean(project: Project) 
     assert all("--database data/motifs.tsv " in line for line in commands_of(text, "motifs"))
 
 
-def test_gates_judge_a_fold_by_its_own_records(project: Project) -> None:
+def test_gates_stand_before_what_they_guard(project: Project) -> None:
     project.config |= {
         "folds": {"n": 3, "run": [0, 2]},
         "gates": {"on_fail": "stop", "folds": "warn"},
-        "truth": "{data}/truth.json",
+        "variants": {"file": "{data}/v.vcf"},
+        "mutagenesis": {"regions": "{data}/given.narrowPeak"},
     }
     project.rows = [{**project.rows[0], "sample": name} for name in ("A", "B")]
-    fold = "results/A/fold_2"
-    lines = commands_of(project.snakemake("--dry-run").stdout, "gate")
-    gates = {match[1]: line for line in lines if (match := re.search(rf"--output {fold}/gates/(\w+)\.json", line))}
-    records = {gate: set(re.search("--records (.*?) --stop", line)[1].split()) for gate, line in gates.items()}
-    assert records == {
-        "qc": {
-            *("results/genome/genome.json", "results/folds/folds.json"),
-            *("results/A/signal/signal.json", "results/A/peaks/peaks.json"),
-            *(f"{fold}/regions/nonpeaks.json", f"{fold}/regions/bias_selection.json"),
-        },
-        "bias": {f"{fold}/models/bias.json", f"{fold}/evaluation/bias_metrics.json"},
-        "model": {
-            *(f"{fold}/models/bias_scaled.json", f"{fold}/models/chrombpnet.json"),
-            *(f"{fold}/evaluation/{name}.json" for name in ("chrombpnet_metrics", "footprints", "recovery")),
-        },
+    commands = list(shell_commands(project.snakemake("--dry-run").stdout))
+    gates = {
+        (before, after) for before, after in pairwise(commands) if "bpflow gate " in before and "--sample A " in before
     }
-    for gate, line in gates.items():
-        stop = re.search(r"--stop (\S+)", line)[1].split(",")
+    guarded = {
+        (re.search(r"--folds ([\d ]+) --stage (\w+)", gate).groups(), re.search(r"bpflow ([a-z- ]+?) --", after)[1])
+        for gate, after in gates
+    }
+    alone = {(fold, stage, step) for fold in "02" for stage, step in (("qc", "train bias"), ("bias", "scale-bias"))}
+    assert guarded == {
+        *(((fold, stage), step) for fold, stage, step in alone),
+        *(((fold, "model"), "contributions") for fold in "02"),
+        *((("0 2", "model"), step) for step in ("loci", "mutagenesis", "variants")),
+    }
+    for gate, _ in gates:
+        stop = re.search(r"--stop (\S+)", gate)[1].split(",")
         assert {"shift", "bias_counts_peaks"} <= set(stop)
         assert "folds" not in stop
-        assert f"--page {fold}/{gate}.html" in line
-        page = f"--samples A --folds 2 --stage {gate} --output {fold}/{gate}.html"
-        assert f"|| {{ python -m bpflow report --results results {page}" in line
 
 
-def test_a_given_bias_model_passes_the_first_gate_too(project: Project) -> None:
-    project.rows = [{**project.rows[0], "bias_model": "{data}/models/fold_{fold}.safetensors"}]
-    text = project.snakemake("train", "--dry-run").stdout
-    (inputs,) = re.findall(r"^rule train_chrombpnet:\n +input: (.*)$", text, flags=re.MULTILINE)
-    assert {f"results/A/fold_0/gates/{gate}.json" for gate in ("qc", "bias")} <= set(inputs.split(", "))
-    (judged,) = (line for line in commands_of(text, "gate") if "gates/bias.json" in line)
-    assert "models/bias.json" not in judged
+def test_what_a_gate_judges_is_there_before_it(project: Project) -> None:
+    """A given bias model is judged too, and simulated samples by the truth."""
+    project.config["truth"] = "{data}/truth.json"
+    project.rows = [
+        {**project.rows[0], "bias_model": "{data}/models/fold_{fold}.safetensors"},
+        {**project.rows[0], "sample": "B"},
+    ]
+    text = project.snakemake("--dry-run").stdout
+    for sample in "AB":
+        fold = f"results/{sample}/fold_0"
+        inputs = {
+            rule: set(found.split(", "))
+            for rule, found in re.findall(r"^rule (\w+):\n +input: (.*)$", text, flags=re.MULTILINE)
+            if f"{fold}/" in found
+        }
+        assert f"{fold}/evaluation/bias_metrics.json" in inputs["train_chrombpnet"]
+        for rule in ("contributions", "loci"):
+            assert {f"{fold}/evaluation/{name}.json" for name in ("chrombpnet_metrics", "recovery")} <= inputs[rule]
 
 
 REPORTS = {"resolved_config": 1, "qc_report": 1, "full_report": 1, "sample_page": 1}
@@ -728,40 +734,42 @@ class TestGatesLeaveWhatIsMade:
         finished.config |= {"gates": {"on_fail": "stop"}, "training": {"epochs": 7}}
         jobs = finished.plan()
         assert (jobs["train_bias"], jobs["train_chrombpnet"], jobs["contributions"]) == (1, 1, 2)
-        assert jobs["gate"] == 2
         assert "signal" not in jobs
 
     def test_other_footprints_are_judged_and_contributions_stay(self, finished: Project) -> None:
         finished.config["footprints"] = {"backgrounds": 7}
-        assert finished.plan() == {**REPORTS, "footprints": 1, "gate": 1}
+        assert finished.plan() == {**REPORTS, "evaluate_chrombpnet": 1}
 
     def test_one_more_fold_leaves_the_first(self, finished: Project) -> None:
         finished.config["folds"]["run"] = [0, 1]
         jobs = finished.plan()
-        assert (jobs["train_bias"], jobs["train_chrombpnet"], jobs["gate"]) == (1, 1, 3)
-        assert jobs["contributions"] == 2
+        assert (jobs["train_bias"], jobs["train_chrombpnet"], jobs["contributions"]) == (1, 1, 2)
 
-    def test_a_gate_that_is_gone_is_not_missed(self, finished: Project) -> None:
-        (finished.folder / "results/A/fold_0/gates/bias.json").unlink()
-        assert finished.plan() == {}
+    @pytest.mark.parametrize(("model", "step"), [("bias", "evaluate_bias"), ("chrombpnet", "evaluate_chrombpnet")])
+    def test_metrics_that_are_gone_are_made_anew_alone(self, finished: Project, model: str, step: str) -> None:
+        (finished.folder / f"results/A/fold_0/evaluation/{model}_metrics.json").unlink()
+        jobs = finished.plan("--force", "results/A/report.html")
+        assert jobs == {step: 1, "sample_page": 1}
+
+    def test_a_jitter_is_no_matter_of_the_bias_model(self, finished: Project) -> None:
+        finished.config["training"] = {"jitter": 100}
+        jobs = finished.plan()
+        assert (jobs["select_chrombpnet"], jobs["train_chrombpnet"]) == (1, 1)
+        assert not {"nonpeaks", "select_bias", "train_bias", "evaluate_bias"} & jobs.keys()
 
     def test_a_closed_gate_is_tried_again_for_what_is_behind_it(self, finished: Project) -> None:
-        for name in ("gates/bias.json", "models/chrombpnet.safetensors", "models/chrombpnet_nobias.safetensors"):
-            (finished.folder / "results/A/fold_0" / name).unlink()
+        for name in ("bias_scaled", "chrombpnet", "chrombpnet_nobias"):
+            (finished.folder / f"results/A/fold_0/models/{name}.safetensors").unlink()
         # A model that is not asked for by name is missed where what is made of it has to be made.
-        (finished.folder / "results/A/tracks/mean/bias.bw").unlink()
+        (finished.folder / "results/A/tracks/mean/corrected.bw").unlink()
         jobs = finished.plan()
-        assert (jobs["gate"], jobs["train_chrombpnet"]) == (2, 1)
+        assert jobs["train_chrombpnet"] == 1
         assert "train_bias" not in jobs
 
 
 def test_status_knows_every_step_and_where_its_files_are() -> None:
     rules = "".join(path.read_text() for path in sorted((ROOT / "workflow/rules").glob("*.smk")))
-    choices = {"combine": ("crossfit", "mean"), "model": ("bias", "chrombpnet"), "gate": ("qc", "bias", "model")}
-    steps = set()
-    for step in re.findall(r'"<logs>/([^/]+)/', rules):
-        wildcard = re.search(r"\{(\w+)\}", step)
-        steps |= {step.replace(wildcard[0], value) for value in choices[wildcard[1]]} if wildcard else {step}
+    steps = set(re.findall(r'"<logs>/([^/]+)/', rules))
     # This one is not timed.
     assert steps - {"resolved_config"} == set(STAGE_OF)
     timed = re.findall(r'log:\s+f?"<logs>/(.*)\.log",\s+benchmark:\s+f?"<benchmarks>/(.*)\.tsv"', rules)

@@ -15,7 +15,7 @@ from plans import ROOT, Project, job_counts, make_all, snakemake
 # Each takes seconds, as Snakemake's own start does.
 pytestmark = pytest.mark.slow
 
-TRAINING = {"train_bias", "scale_bias", "train_chrombpnet"}
+TRAINING = {"train_bias", "train_chrombpnet"}
 FOLDS = {"n": 3, "run": [0, 1]}
 
 

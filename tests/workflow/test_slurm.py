@@ -198,8 +198,8 @@ def test_jobs_ask_for_what_rules_and_profile_say(on_slurm, cluster):
     asked = ("NumCPUs", "MinMemoryNode", "TimeLimit", "Requeue")
     assert [training[name] for name in asked] == ["2", "16000M", "1-00:00:00", "1"]
     with_gpu = {name for name, job in jobs.items() if re.search(r"gpu:1$", job.get("TresPerJob", ""))}
-    assert {"train_bias", "scale_bias", "train_chrombpnet", "footprints", "tracks"} <= with_gpu
-    assert not with_gpu & {"genome", "signal", "peaks", "folds", "gate", "qc_report", "full_report"}
+    assert {"train_bias", "evaluate_bias", "train_chrombpnet", "evaluate_chrombpnet", "tracks"} <= with_gpu
+    assert not with_gpu & {"genome", "signal", "peaks", "folds", "qc_report", "full_report"}
     assert {job["JobState"] for job in jobs.values()} == {"COMPLETED"}
     assert len({job["BatchHost"] for job in jobs.values()}) > 1
 

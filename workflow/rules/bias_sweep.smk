@@ -13,18 +13,14 @@ use rule select_bias as select_candidate with:
     wildcard_constraints:
         sample=one_of(SWEPT),
     params:
-        factor=lambda wildcards: wildcards.factor,
+        factor="{factor}",
 
 
 use rule train_bias as train_candidate with:
     input:
-        signal=signal_of,
-        genome="<results>/genome/genome.json",
-        sequence="<results>/genome/genome.seq",
+        signal=signal_of(),
         nonpeaks="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/regions/bias_nonpeaks.narrowPeak",
         selection="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/regions/bias_selection.json",
-        fold="<results>/folds/fold_{fold}.json",
-        gate=ancient("<results>/{sample}/fold_{fold}/gates/qc.json"),
     output:
         model="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/models/bias.safetensors",
         history="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/models/bias.history.tsv",
@@ -38,48 +34,30 @@ use rule train_bias as train_candidate with:
 
 
 # All candidates on the same regions: the non-peaks that each is trained on are fewer, the lower its factor.
-use rule predict as predict_candidate with:
+use rule evaluate_bias as evaluate_candidate with:
     input:
-        model="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/models/{model}.safetensors",
-        genome="<results>/genome/genome.json",
-        sequence="<results>/genome/genome.seq",
+        model="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/models/bias.safetensors",
+        signal=signal_of(),
         peaks="<results>/{sample}/peaks/peaks.narrowPeak",
         nonpeaks="<results>/{sample}/fold_{fold}/regions/nonpeaks.narrowPeak",
-        fold="<results>/folds/fold_{fold}.json",
     output:
-        predictions=temp("<results>/{sample}/fold_{fold}/bias_sweep/{factor}/predictions/{model}.h5"),
+        predictions=temp("<results>/{sample}/fold_{fold}/bias_sweep/{factor}/predictions/bias.h5"),
+        metrics="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/evaluation/bias_metrics.json",
+        regions="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/evaluation/bias_regions.tsv.gz",
     log:
-        "<logs>/predict_candidate/{sample}.{model}.{factor}.fold_{fold}.log",
+        "<logs>/evaluate_candidate/{sample}.{factor}.fold_{fold}.log",
     benchmark:
-        "<benchmarks>/predict_candidate/{sample}.{model}.{factor}.fold_{fold}.tsv"
+        "<benchmarks>/evaluate_candidate/{sample}.{factor}.fold_{fold}.tsv"
     wildcard_constraints:
         sample=one_of(SWEPT),
     params:
         split="valid",
 
 
-use rule evaluate as evaluate_candidate with:
-    input:
-        predictions="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/predictions/{model}.h5",
-        signal=signal_of,
-        genome="<results>/genome/genome.json",
-        sequence="<results>/genome/genome.seq",
-    output:
-        metrics="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/evaluation/{model}_metrics.json",
-        regions="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/evaluation/{model}_regions.tsv.gz",
-    log:
-        "<logs>/evaluate_candidate/{sample}.{model}.{factor}.fold_{fold}.log",
-    benchmark:
-        "<benchmarks>/evaluate_candidate/{sample}.{model}.{factor}.fold_{fold}.tsv"
-
-
 use rule contributions as candidate_contributions with:
     input:
         model="<results>/{sample}/fold_{fold}/bias_sweep/{factor}/models/bias.safetensors",
-        genome="<results>/genome/genome.json",
-        sequence="<results>/genome/genome.seq",
         peaks="<results>/{sample}/peaks/peaks.narrowPeak",
-        fold="<results>/folds/fold_{fold}.json",
     output:
         counts=temp("<results>/{sample}/fold_{fold}/bias_sweep/{factor}/contributions/counts.h5"),
         profile=temp("<results>/{sample}/fold_{fold}/bias_sweep/{factor}/contributions/profile.h5"),
@@ -93,8 +71,9 @@ use rule contributions as candidate_contributions with:
     params:
         regions=setting("training.bias_motif_regions"),
         view="bias",
+        stage="qc",
         part="",
-        split=lambda wildcards, input: f"--fold {input.fold} --split valid",
+        split=f"--fold {FOLD_FILE} --split valid",
 
 
 use rule motifs as candidate_motifs with:

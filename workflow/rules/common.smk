@@ -53,6 +53,10 @@ DIVIDED = {
 # One of the clusters of each row of single cells, by the row's name.
 CELLS = {sample.cells: sample for sample in SAMPLES.values() if sample.cells}
 
+# Snakemake takes its time over every input, so these, of which all regions are made, are inputs where that is done alone.
+# Elsewhere they are params, like the folder in which a gate finds the records that it judges.
+GENOME_FILE, FOLD_FILE = (f"{CONFIG['results']}/{name}" for name in ("genome/genome.json", "folds/fold_{fold}.json"))
+
 # What contributions are to.
 HEADS = ["counts", "profile"]
 
@@ -113,7 +117,6 @@ wildcard_constraints:
     peak_set=one_of(PEAK_SETS),
     model="bias|chrombpnet",
     page="qc|bias|model|report",
-    gate="qc|bias|model",
     combine="crossfit|mean",
     view="corrected|bias",
     head="|".join(HEADS),
@@ -133,13 +136,18 @@ def configured(sample, key):
     return part
 
 
-def setting(key, made_of=lambda value: value):
-    """What is made of a key's value, for params, inputs, resources and threads: a function only where samples differ."""
-    values = [made_of(configured(sample, key)) for sample in SAMPLES]
+def of_sample(made_of):
+    """What is made of a sample, for params, inputs, resources and threads: a function only where samples differ."""
+    values = [made_of(sample) for sample in SAMPLES.values()]
     # Snakemake looks for wildcards between braces. A function costs it more than the rest of a param.
     if values.count(values[0]) == len(values) and "{" not in str(values[0]):
         return values[0]
-    return lambda wildcards: made_of(configured(wildcards.sample, key))
+    return lambda wildcards: made_of(SAMPLES[wildcards.sample])
+
+
+def setting(key, made_of=lambda value: value):
+    """What is made of the value that a key has for the sample."""
+    return of_sample(lambda sample: made_of(configured(sample.name, key)))
 
 
 def given_file(key):
@@ -159,26 +167,36 @@ def option_of(name, key):
 
 # The device is among resources, not params: models that are trained stay as they are where a run moves to a GPU. So are
 # the verdicts that stop a run: what has passed a gate stays as it is.
-def gpu(wildcards):
-    """Models ask for one GPU, unless they are to run without."""
-    return 0 if configured(wildcards.sample, "device") == "cpu" else 1
+def on_device():
+    """Resources of what models do: one GPU, unless they are to run without."""
+    return {"gpu": setting("device", lambda device: 0 if device == "cpu" else 1), "device": setting("device")}
 
 
-def stopping(wildcards):
-    """Verdicts that end a run where they fail."""
-    return ",".join(settings.stopping_verdicts(SAMPLES[wildcards.sample].config)) or "none"
+def stopping():
+    """Verdicts that end a run where they fail, as a resource of the steps behind a gate."""
+    return setting("gates", lambda gates: ",".join(settings.stopping_verdicts(gates)) or "none")
 
 
-def signal_of(wildcards):
+def given_or(made, given):
+    """What the sheet gives a sample, else what is made here; a function only where something is given."""
+    if not any(map(given, SAMPLES.values())):
+        return made
+    return lambda wildcards: given(SAMPLES[wildcards.sample]) or made
+
+
+def signal_of():
     """The sample's bigWig: the sheet's, or the one made of its reads."""
-    return SAMPLES[wildcards.sample].signal or f"{CONFIG['results']}/{wildcards.sample}/signal/insertions.bw"
+    return given_or("<results>/{sample}/signal/insertions.bw", lambda sample: sample.signal)
 
 
-def bias_model_of(wildcards):
+def bias_model_of():
     """The bias model of a sample and fold: the sheet's, or the one trained here, for it or for another sample."""
-    sample = SAMPLES[wildcards.sample]
-    return sample.bias_model_for(wildcards.fold) or (
-        f"{CONFIG['results']}/{sample.bias_from or sample.name}/fold_{wildcards.fold}/models/bias.safetensors"
+    trained = "<results>/{sample}/fold_{fold}/models/bias.safetensors"
+    if all(sample.trains_bias for sample in SAMPLES.values()):
+        return trained
+    return lambda wildcards: (
+        SAMPLES[wildcards.sample].bias_model_for(wildcards.fold)
+        or trained.replace("{sample}", SAMPLES[wildcards.sample].bias_from or wildcards.sample)
     )
 
 
@@ -198,8 +216,8 @@ def candidate_files(file):
     )
 
 
-def assay_of(wildcards):
-    return SAMPLES[wildcards.sample].assay
+def assay_of():
+    return of_sample(lambda sample: sample.assay)
 
 
 def peaks_given_to(wildcards):
@@ -234,7 +252,7 @@ def chromosome_option(wildcards):
 
 
 def inference_params():
-    return {"precision": setting("precision"), "batch_size": setting("training.batch_size")}
+    return {"genome": GENOME_FILE, "precision": setting("precision"), "batch_size": setting("training.batch_size")}
 
 
 def training_params(tower):
@@ -242,6 +260,9 @@ def training_params(tower):
     recipe = ("training.epochs", "training.patience", "training.batch_size", "training.learning_rate")
     size = ("model.input_length", "model.output_length", f"model.{tower}.filters", f"model.{tower}.layers")
     return {
+        "genome": GENOME_FILE,
+        "fold": FOLD_FILE,
+        "results": CONFIG["results"],
         **{key.split(".")[-1]: setting(key) for key in (*recipe, *size, "seed", "precision")},
         "allow_cpu": option_of("--allow-cpu", "model.allow_cpu"),
         "version": __version__,
@@ -281,72 +302,46 @@ def fold_weights(names):
     return collect("<results>/{{sample}}/fold_{fold}/models/{name}.h5", fold=FOLDS, name=names)
 
 
-def fold_files(samples, folds, files):
-    return collect("<results>/{sample}/fold_{fold}/{file}", sample=samples, fold=folds, file=files)
+def fold_files(samples, files):
+    return collect("<results>/{sample}/fold_{fold}/{file}", sample=samples, fold=FOLDS, file=files)
 
 
-def qc_files(samples, folds):
-    """What the report says before anything is trained."""
+# Pages are made of many records, and need the last of each line of steps: what that is made of is made before it.
+def qc_files(samples):
+    """What a page needs that goes as far as the regions."""
+    # Where a factor is chosen, which takes training, the selection is known after that.
+    unswept = [name for name in samples if name not in SWEPT]
     return [
-        *(["<results>/genome/fetched/fetched.json"] if FETCHED else []),
-        "<results>/genome/genome.json",
-        "<results>/folds/folds.json",
-        *collect(
-            "<results>/{cells}/clusters/split.json",
-            cells=[row for row in CELLS if any(SAMPLES[name].cells == row for name in samples)],
-        ),
-        *collect("<results>/{sample}/{file}", sample=samples, file=["signal/signal.json", "peaks/peaks.json"]),
-        *fold_files(samples, folds, ["regions/nonpeaks.json", "regions/chrombpnet_selection.json"]),
-        # Where a factor is chosen, which takes training, the selection is known after that.
-        *fold_files(
-            [name for name in samples if name not in SWEPT],
-            folds,
-            ["regions/bias_selection.json"],
-        ),
+        *fold_files(samples, ["regions/chrombpnet_selection.json"]),
+        *fold_files(unswept, ["regions/bias_selection.json"]),
     ]
 
 
-def bias_files(samples, folds):
-    """What it says of bias models. One from the sheet was trained elsewhere, or for another sample."""
-    trained = [name for name in samples if SAMPLES[name].trains_bias]
-    return [
-        *fold_files(trained, folds, ["models/bias.json", "models/bias.history.tsv"]),
-        *fold_files(samples, folds, ["evaluation/bias_metrics.json", "evaluation/bias_regions.tsv.gz"]),
-        *collect("<results>/{sample}/bias_choice/choice.json", sample=[name for name in samples if name in SWEPT]),
-    ]
+def bias_files(samples):
+    """What it needs as far as bias models."""
+    return fold_files(samples, ["regions/chrombpnet_selection.json", "evaluation/bias_metrics.json"])
 
 
-def model_files(samples, folds):
-    """What it says of ChromBPNets; footprints of several folds are averaged."""
-    files = [
-        "models/bias_scaled.json",
-        "models/chrombpnet.json",
-        "models/chrombpnet.history.tsv",
-        "evaluation/chrombpnet_metrics.json",
-        "evaluation/chrombpnet_regions.tsv.gz",
-        "evaluation/footprints.json",
-    ]
+def model_files(samples):
+    """What it needs as far as ChromBPNets; footprints of several folds are averaged."""
     simulated = [name for name in samples if SAMPLES[name].config["truth"]]
-    mean = ["mean/footprints.json"] if len(folds) > 1 else []
+    mean = ["mean/footprints.json"] if len(FOLDS) > 1 else []
     return [
-        *fold_files(samples, folds, files),
-        *fold_files(simulated, folds, ["evaluation/recovery.json"]),
+        *fold_files(samples, ["evaluation/bias_metrics.json", "evaluation/chrombpnet_metrics.json"]),
+        *fold_files(simulated, ["evaluation/recovery.json"]),
         *collect("<results>/{sample}/{file}", sample=samples, file=mean),
     ]
 
 
-def use_files(samples, folds):
-    """What it says of what models are used for: tracks, and records of contributions, motifs, loci and given variants."""
-    records = [
-        *of_views("<results>/{sample}/mean/contributions/{view}/contributions.json", samples),
+def used_files(samples):
+    """A file of each step that models are used for."""
+    shown = REPORT["loci"] or REPORT["peaks_shown"]
+    return [
+        *track_files(samples),
         *of_views("<results>/{sample}/mean/motifs/{view}/{head}/motifs.json", samples, head=HEADS),
         *collect("<results>/{sample}/variants/variants.json", sample=with_variants(samples)),
+        *(collect("<results>/{sample}/loci/loci.json", sample=samples) if shown else []),
     ]
-    if REPORT["loci"] or REPORT["peaks_shown"]:
-        records += collect("<results>/{sample}/loci/loci.json", sample=samples)
-    if len(samples) > 1:
-        records.append("<results>/comparison.json")
-    return [*track_files(samples), *records]
 
 
 def of_views(pattern, samples, **wildcards):
@@ -363,30 +358,39 @@ def with_variants(samples):
     return [name for name in samples if SAMPLES[name].config["variants"]["file"]]
 
 
-# The pages of a sample, in the order in which they are made; each says what those before it say, and more.
-PAGES = {"qc": qc_files, "bias": bias_files, "model": model_files, "report": use_files}
+def report_files(samples):
+    """What it needs that says all."""
+    return [*model_files(samples), *used_files(samples)]
 
 
-def page_files(page, samples):
-    """All that a page is made of."""
-    upto = list(PAGES)[: list(PAGES).index(page) + 1]
-    return [file for name in upto for file in PAGES[name](samples, FOLDS)]
+# The pages of a sample; each says what those before it say, and more.
+PAGES = {"qc": qc_files, "bias": bias_files, "model": model_files, "report": report_files}
 
 
-def gate_records(wildcards):
-    """Records of the stage that a gate judges, in one fold."""
-    files = PAGES[wildcards.gate]([wildcards.sample], [wildcards.fold])
-    # The regions of ChromBPNet are no reason to train the bias model anew.
-    return [file for file in files if file.endswith(".json") and "chrombpnet_selection" not in file]
+def judged_bias():
+    """What the gate before ChromBPNet judges, beside what is made with the inputs of its training."""
+    metrics = "<results>/{sample}/fold_{fold}/evaluation/bias_metrics.json"
+    if not any(sample.bias_model for sample in SAMPLES.values()):
+        return ancient(metrics)
+    # Behind a job that has to run, Snakemake sees no change of a training's own unless another input is made anew too.
+    return lambda wildcards: metrics if SAMPLES[wildcards.sample].bias_model else ancient(metrics)
+
+
+def judged_models(folds):
+    """What the gate behind ChromBPNet judges; simulated samples are held against the truth too."""
+    metrics = collect("<results>/{{sample}}/fold_{fold}/evaluation/chrombpnet_metrics.json", fold=folds)
+    recovery = collect("<results>/{{sample}}/fold_{fold}/evaluation/recovery.json", fold=folds)
+    if not any(sample.config["truth"] for sample in SAMPLES.values()):
+        return ancient(metrics)
+    return ancient(lambda wildcards: metrics + recovery if configured(wildcards.sample, "truth") else metrics)
 
 
 def official_files():
     """Trained models as files of the official program. A bias model from the sheet is there already."""
     wanted = [name for name, sample in SAMPLES.items() if sample.config["official_h5"]]
-    files = [f"models/{official}.h5" for official in OFFICIAL_WEIGHTS]
     return [
-        *fold_files([name for name in wanted if SAMPLES[name].trains_bias], FOLDS, ["models/bias.h5"]),
-        *fold_files([name for name in wanted if name in MODELLED], FOLDS, files),
+        *fold_files([name for name in wanted if SAMPLES[name].trains_bias], ["models/bias.h5"]),
+        *fold_files([name for name in wanted if name in MODELLED], ["models/chrombpnet.h5"]),
     ]
 
 
@@ -396,34 +400,11 @@ def region_tables(sample):
 
 
 def track_files(samples):
-    """Tracks over the peaks of each sample."""
-    return collect(
-        "<results>/{sample}/tracks/{combine}/{track}.bw",
-        sample=samples,
-        combine=["crossfit", "mean"],
-        track=["observed", "with_bias", "bias", "corrected"],
-    )
+    """A track of each sample; the others are made with it."""
+    return collect("<results>/{sample}/tracks/{combine}/corrected.bw", sample=samples, combine=["crossfit", "mean"])
 
 
-def mean_files():
-    """What all folds say together: contributions and motifs; footprints of several folds; mutagenesis if asked for."""
-    footprints = ["footprints.h5", "footprints.json"] if len(FOLDS) > 1 else []
+def mutagenesis_files():
+    """Mutagenesis over all folds, of the samples that ask for it."""
     mutated = [name for name in MODELLED if SAMPLES[name].config["mutagenesis"]["regions"]]
-    motifs = ["motifs.json", "instances.bed.gz"]
-    return [
-        *collect("<results>/{sample}/mean/{file}", sample=MODELLED, file=footprints),
-        *collect("<results>/{sample}/mean/mutagenesis.h5", sample=mutated),
-        *of_views("<results>/{sample}/mean/contributions/{view}/{head}.bw", MODELLED, head=HEADS),
-        *of_views("<results>/{sample}/mean/motifs/{view}/{head}/{file}", MODELLED, head=HEADS, file=motifs),
-    ]
-
-
-def browser_files():
-    """What genome browsers open, over the tracks of all samples."""
-    return ["<results>/browser/hub.txt", "<results>/browser/igv_session.xml"]
-
-
-def variant_files():
-    """Scores of the given variants, if any are given."""
-    names = ["variants.tsv.gz", "variants.vcf.gz", "variants.json", "figures"]
-    return collect("<results>/{sample}/variants/{file}", sample=with_variants(MODELLED), file=names)
+    return collect("<results>/{sample}/mean/mutagenesis.h5", sample=mutated)

@@ -1,12 +1,10 @@
-# What models learned: contributions of each base, at once or in parts that run side by side, and the motifs in them.
+# What models learned: contributions of each base, and the motifs in them.
 
 
 rule contributions:
     input:
-        gate=ancient("<results>/{sample}/fold_{fold}/gates/model.json"),
+        judged=judged_models(["{fold}"]),
         model="<results>/{sample}/fold_{fold}/models/chrombpnet.safetensors",
-        genome="<results>/genome/genome.json",
-        sequence="<results>/genome/genome.seq",
         peaks="<results>/{sample}/peaks/peaks.narrowPeak",
     output:
         counts="<results>/{sample}/fold_{fold}/contributions/{view}/counts.h5",
@@ -24,73 +22,28 @@ rule contributions:
         "../../envs/torch.yaml"
     threads: 8
     resources:
+        **on_device(),
         mem_mb=scaled(8000),
         runtime=scaled(1440),
-        gpu=gpu,
-        device=setting("device"),
+        stop=stopping(),
     params:
+        genome=GENOME_FILE,
+        results=CONFIG["results"],
         regions=setting("contributions.regions"),
         references=setting("contributions.references"),
-        view=lambda wildcards: wildcards.view,
+        view="{view}",
+        stage="model",
         part="--bigwigs",
         split="",
         seed=setting("seed"),
         folder=subpath(output.counts, parent=True),
     shell:
-        "python -m bpflow contributions --model {input.model} --view {params.view} --genome {input.genome}"
+        "python -m bpflow gate --results {params.results} --sample {wildcards.sample} --folds {wildcards.fold}"
+        " --stage {params.stage} --stop {resources.stop} > {log} 2>&1 && "
+        "python -m bpflow contributions --model {input.model} --view {params.view} --genome {params.genome}"
         " --regions {input.peaks} --max-regions {params.regions} --references {params.references} {params.split}"
         " {params.part} --seed {params.seed} --device {resources.device} --threads {threads}"
-        " --output-dir {params.folder} > {log} 2>&1"
-
-
-use rule contributions as contribution_parts with:
-    output:
-        counts=temp("<results>/{sample}/fold_{fold}/contributions/{view}/parts/{part}/counts.h5"),
-        profile=temp("<results>/{sample}/fold_{fold}/contributions/{view}/parts/{part}/profile.h5"),
-        qc=temp("<results>/{sample}/fold_{fold}/contributions/{view}/parts/{part}/contributions.json"),
-    log:
-        "<logs>/contribution_parts/{sample}.fold_{fold}.{view}.{part}.log",
-    benchmark:
-        "<benchmarks>/contribution_parts/{sample}.fold_{fold}.{view}.{part}.tsv"
-    wildcard_constraints:
-        sample=one_of(DIVIDED["contributions"]),
-    params:
-        part=lambda wildcards: f"--part {wildcards.part}/{configured(wildcards.sample, 'contributions.parts')}",
-
-
-rule gather_contributions:
-    input:
-        parts=parts_of(
-            "<results>/{{sample}}/fold_{{fold}}/contributions/{{view}}/parts/{part}/{head}.h5",
-            "contributions.parts",
-            head=HEADS,
-        ),
-        genome="<results>/genome/genome.json",
-        sequence="<results>/genome/genome.seq",
-    output:
-        counts="<results>/{sample}/fold_{fold}/contributions/{view}/counts.h5",
-        profile="<results>/{sample}/fold_{fold}/contributions/{view}/profile.h5",
-        counts_track="<results>/{sample}/fold_{fold}/contributions/{view}/counts.bw",
-        profile_track="<results>/{sample}/fold_{fold}/contributions/{view}/profile.bw",
-        qc="<results>/{sample}/fold_{fold}/contributions/{view}/contributions.json",
-    log:
-        "<logs>/gather_contributions/{sample}.fold_{fold}.{view}.log",
-    benchmark:
-        "<benchmarks>/gather_contributions/{sample}.fold_{fold}.{view}.tsv"
-    wildcard_constraints:
-        sample=one_of(DIVIDED["contributions"]),
-    conda:
-        "../../envs/torch.yaml"
-    threads: 2
-    resources:
-        mem_mb=scaled(4000),
-        runtime=scaled(120),
-    params:
-        parts=lambda wildcards, input: sorted({os.path.dirname(path) for path in input.parts}),
-        folder=subpath(output.counts, parent=True),
-    shell:
-        "python -m bpflow gather-contributions --inputs {params.parts} --genome {input.genome} --bigwigs"
-        " --threads {threads} --output-dir {params.folder} > {log} 2>&1"
+        " --output-dir {params.folder} >> {log} 2>&1"
 
 
 # Less noise than any fold has; of one fold, its own.
@@ -101,8 +54,6 @@ rule average_contributions:
             fold=FOLDS,
             head=HEADS,
         ),
-        genome="<results>/genome/genome.json",
-        sequence="<results>/genome/genome.seq",
     output:
         counts="<results>/{sample}/mean/contributions/{view}/counts.h5",
         profile="<results>/{sample}/mean/contributions/{view}/profile.h5",
@@ -120,10 +71,11 @@ rule average_contributions:
         mem_mb=scaled(4000),
         runtime=scaled(120),
     params:
+        genome=GENOME_FILE,
         folds=lambda wildcards, input: sorted({os.path.dirname(path) for path in input.folds}),
         folder=subpath(output.counts, parent=True),
     shell:
-        "python -m bpflow average-contributions --inputs {params.folds} --genome {input.genome} --bigwigs"
+        "python -m bpflow average-contributions --inputs {params.folds} --genome {params.genome} --bigwigs"
         " --threads {threads} --output-dir {params.folder} > {log} 2>&1"
 
 

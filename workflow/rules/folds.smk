@@ -4,7 +4,6 @@
 rule folds:
     input:
         genome="<results>/genome/genome.json",
-        sequence="<results>/genome/genome.seq",
         peaks=collect("<results>/{sample}/peaks/peaks.narrowPeak", sample=FOLDS_MADE_FOR),
         given=CONFIG["folds"]["files"] or [],
     output:

@@ -3,11 +3,10 @@
 
 rule peaks:
     input:
-        signal=signal_of,
+        signal=signal_of(),
         # A given bigWig that does not pass its check goes no further.
         checked="<results>/{sample}/signal/signal.json",
         genome="<results>/genome/genome.json",
-        sequence="<results>/genome/genome.seq",
         given=peaks_given_to,
         replicates=lambda wildcards: [] if peaks_given_to(wildcards) else replicate_signals(wildcards),
         blacklist=GENOME["blacklist"] or [],
@@ -44,10 +43,9 @@ rule peaks:
 # What a sample brings to the peaks that it shares with others.
 use rule peaks as own_peaks with:
     input:
-        signal=signal_of,
+        signal=signal_of(),
         checked="<results>/{sample}/signal/signal.json",
         genome="<results>/genome/genome.json",
-        sequence="<results>/genome/genome.seq",
         given=lambda wildcards: SAMPLES[wildcards.sample].peaks or [],
         replicates=replicate_signals,
         blacklist=GENOME["blacklist"] or [],
@@ -63,7 +61,6 @@ use rule peaks as own_peaks with:
 rule consensus_peaks:
     input:
         genome="<results>/genome/genome.json",
-        sequence="<results>/genome/genome.seq",
         peaks=lambda wildcards: collect(
             "<results>/{sample}/peaks/own.narrowPeak",
             sample=PEAK_SETS[wildcards.peak_set],
@@ -94,7 +91,6 @@ rule consensus_peaks:
 rule nonpeaks:
     input:
         genome="<results>/genome/genome.json",
-        sequence="<results>/genome/genome.seq",
         peaks="<results>/{sample}/peaks/peaks.narrowPeak",
         fold="<results>/folds/fold_{fold}.json",
         blacklist=GENOME["blacklist"] or [],

@@ -18,7 +18,7 @@ rule resolved_config:
 rule qc_report:
     input:
         config="<results>/config.json",
-        content=page_files("qc", SAMPLES),
+        content=qc_files(SAMPLES),
     output:
         page=report(
             "<results>/qc.html",
@@ -50,7 +50,8 @@ rule qc_report:
 use rule qc_report as full_report with:
     input:
         config="<results>/config.json",
-        content=page_files("report", MODELLED),
+        pages=collect("<results>/{sample}/report.html", sample=MODELLED),
+        comparison=["<results>/comparison.json"] if len(MODELLED) > 1 else [],
     output:
         **printed_report(),
         page=report(
@@ -74,7 +75,7 @@ use rule qc_report as full_report with:
 use rule qc_report as sample_page with:
     input:
         config="<results>/config.json",
-        content=lambda wildcards: page_files(wildcards.page, [wildcards.sample]),
+        content=lambda wildcards: PAGES[wildcards.page]([wildcards.sample]),
     output:
         page=report(
             "<results>/{sample}/{page}.html",
@@ -99,10 +100,8 @@ use rule qc_report as sample_page with:
 rule browser_files:
     input:
         genome="<results>/genome/genome.json",
-        sequence="<results>/genome/genome.seq",
         tracks=track_files(MODELLED),
-        contributions=mean_files(),
-        peaks=collect("<results>/{sample}/peaks/peaks.narrowPeak", sample=MODELLED),
+        motifs=of_views("<results>/{sample}/mean/motifs/{view}/{head}/instances.bed.gz", MODELLED, head=HEADS),
     output:
         **({} if REPORT["genome_name"] else {"sequence": "<results>/browser/genome.2bit"}),
         hub="<results>/browser/hub.txt",

@@ -5,7 +5,6 @@ rule signal:
     input:
         reads=lambda wildcards: SAMPLES[wildcards.sample].reads,
         genome="<results>/genome/genome.json",
-        sequence="<results>/genome/genome.seq",
     output:
         bigwig="<results>/{sample}/signal/insertions.bw",
         qc="<results>/{sample}/signal/signal.json",
@@ -22,9 +21,9 @@ rule signal:
         mem_mb=scaled(8000),
         runtime=scaled(240),
     params:
-        assay=assay_of,
-        format=lambda wildcards: SAMPLES[wildcards.sample].format,
-        shift=lambda wildcards: SAMPLES[wildcards.sample].shifts,
+        assay=assay_of(),
+        format=of_sample(lambda sample: sample.format),
+        shift=of_sample(lambda sample: sample.shifts),
         shift_check=setting("shift_check"),
         min_mapq=setting("reads.min_mapq"),
         exclude_flags=setting("reads.exclude_flags", lambda flags: ",".join(flags) or "none"),
@@ -42,7 +41,6 @@ use rule signal as signal_replicate with:
     input:
         reads=replicate_reads,
         genome="<results>/genome/genome.json",
-        sequence="<results>/genome/genome.seq",
     output:
         bigwig="<results>/{sample}/signal/replicates/{replicate}.bw",
         qc="<results>/{sample}/signal/replicates/{replicate}.json",
@@ -53,8 +51,8 @@ use rule signal as signal_replicate with:
     wildcard_constraints:
         replicate=r"\d+",
     params:
-        assay=assay_of,
-        format=lambda wildcards: SAMPLES[wildcards.sample].format,
+        assay=assay_of(),
+        format=of_sample(lambda sample: sample.format),
         shift=replicate_shift,
         shift_check=setting("shift_check"),
         min_mapq=setting("reads.min_mapq"),
@@ -67,7 +65,6 @@ rule check_signal:
     input:
         bigwig=lambda wildcards: SAMPLES[wildcards.sample].signal,
         genome="<results>/genome/genome.json",
-        sequence="<results>/genome/genome.seq",
     output:
         qc="<results>/{sample}/signal/signal.json",
     log:
@@ -83,7 +80,7 @@ rule check_signal:
         mem_mb=scaled(8000),
         runtime=scaled(60),
     params:
-        assay=assay_of,
+        assay=assay_of(),
     shell:
         "python -m bpflow check-signal --signal {input.bigwig:q} --assay {params.assay} --genome {input.genome}"
         " --qc {output.qc} > {log} 2>&1"

@@ -3,10 +3,8 @@
 
 rule variant_scores:
     input:
-        gates=ancient(collect("<results>/{{sample}}/fold_{fold}/gates/model.json", fold=FOLDS)),
+        judged=judged_models(FOLDS),
         models=collect("<results>/{{sample}}/fold_{fold}/models/chrombpnet.safetensors", fold=FOLDS),
-        genome="<results>/genome/genome.json",
-        sequence="<results>/genome/genome.seq",
         peaks="<results>/{sample}/peaks/peaks.narrowPeak",
         variants=given_file("variants.file"),
     output:
@@ -19,29 +17,30 @@ rule variant_scores:
         "../../envs/torch.yaml"
     threads: 8
     resources:
+        **on_device(),
         mem_mb=scaled(8000),
         runtime=scaled(240),
-        gpu=gpu,
-        device=setting("device"),
+        stop=stopping(),
     params:
         **inference_params(),
+        results=CONFIG["results"],
         folds=FOLDS,
         parts=setting("variants.parts"),
         null=setting("variants.null_variants"),
         seed=setting("seed"),
     shell:
-        "python -m bpflow variants --models {input.models} --folds {params.folds} --genome {input.genome}"
+        "python -m bpflow gate --results {params.results} --sample {wildcards.sample} --folds {params.folds}"
+        " --stage model --stop {resources.stop} > {log} 2>&1 && "
+        "python -m bpflow variants --models {input.models} --folds {params.folds} --genome {params.genome}"
         " --variants {input.variants:q} --peaks {input.peaks} --null {params.null} --seed {params.seed}"
         " --batch-size {params.batch_size} --device {resources.device} --precision {params.precision} --threads {threads}"
-        " --part {wildcards.part}/{params.parts} --scores {output.scores} > {log} 2>&1"
+        " --part {wildcards.part}/{params.parts} --scores {output.scores} >> {log} 2>&1"
 
 
 rule variants:
     input:
         parts=parts_of("<results>/{{sample}}/variants/parts/{part}.h5", "variants.parts"),
         models=collect("<results>/{{sample}}/fold_{fold}/models/chrombpnet.safetensors", fold=FOLDS),
-        genome="<results>/genome/genome.json",
-        sequence="<results>/genome/genome.seq",
         variants=given_file("variants.file"),
     output:
         figures=directory("<results>/{sample}/variants/figures"),
@@ -57,15 +56,14 @@ rule variants:
         "../../envs/torch.yaml"
     threads: 8
     resources:
+        **on_device(),
         mem_mb=scaled(8000),
         runtime=scaled(120),
-        gpu=gpu,
-        device=setting("device"),
     params:
         **inference_params(),
         top=setting("variants.top"),
     shell:
-        "python -m bpflow gather-variants --parts {input.parts} --variants {input.variants:q} --genome {input.genome}"
+        "python -m bpflow gather-variants --parts {input.parts} --variants {input.variants:q} --genome {params.genome}"
         " --models {input.models} --figures {output.figures} --top {params.top}"
         " --batch-size {params.batch_size} --device {resources.device} --precision {params.precision} --threads {threads}"
         " --output {output.table} --vcf {output.vcf} --qc {output.qc} > {log} 2>&1"

@@ -57,6 +57,7 @@ COMMANDS = {
     "stranded-recovery": "what a model of strands learned of a simulation",
     "gate": "stop a sample's run where a verdict that must not fail has failed",
     "report": "one HTML page over a whole run",
+    "sister-report": "the page of a run of BPNets or ProCapNets",
     "hub": "a UCSC track hub and an IGV session over a run's tracks",
     "doctor": "check machine and configuration before a long run",
     "status": "what is done, running, failed or waiting, while a run goes on or after it stopped",

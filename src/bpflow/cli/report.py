@@ -6,7 +6,6 @@ import argparse
 import logging
 
 from bpflow.cli.options import non_negative_int
-from bpflow.files import atomic_path
 from bpflow.report.run import STAGES
 
 SUMMARY = (
@@ -57,18 +56,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Write the page, and print it if a PDF is asked for."""
     from bpflow.report.collect import collect
-    from bpflow.report.page import render
+    from bpflow.report.page import write_page
     from bpflow.report.pdf import find_chromium, print_page
 
     if args.pdf:
         find_chromium()
     found = collect(args.results, samples=args.samples, folds=args.folds, stage=args.stage, config=args.config)
     title = args.title or default_title(args.stage, args.samples)
-    page = render(found, title=title, sample_pages=args.sample_pages).encode()
-    with atomic_path(args.output) as temporary:
-        temporary.write_bytes(page)
-    log.info("%s: %.1f MB, %d checks", args.output, len(page) / 1e6, len(found.checks))
-    if len(page) > LARGE:
+    size = write_page(found, args.output, title=title, sample_pages=args.sample_pages)
+    log.info("%s: %.1f MB, %d checks", args.output, size / 1e6, len(found.checks))
+    if size > LARGE:
         log.warning("the page is over %d MB; make one for fewer samples at a time", LARGE // 10**6)
     if args.pdf:
         print_page(args.output, args.pdf)

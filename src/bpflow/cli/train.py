@@ -314,9 +314,20 @@ def _checkpoint(
         "recipe": steps,
         "architecture": model.config.model_dump(),
         "precision": computing.precision_name,
-        "inputs": inputs,
+        "inputs": {**inputs, **_bias_origin(args)},
     }
     return Checkpoint(path, identity, minutes=args.checkpoint_minutes, resume=not args.no_resume)
+
+
+def _bias_origin(args: argparse.Namespace) -> dict[str, Any]:
+    """What a scaled bias model was made of, in place of its digest: scaled anew elsewhere, it is rounded anew."""
+    from bpflow.checkpoints import read_metadata
+
+    path = getattr(args, "bias_model", None)
+    if not path or Path(path).suffix != ".safetensors":
+        return {}
+    scaling = read_metadata(path).get("scaling")
+    return {"bias_model": scaling["inputs"]} if scaling else {}
 
 
 def _after_epoch(

@@ -5,15 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import pandas as pd
+
 from bpflow.report import figures
-from bpflow.report.blocks import Badge, Block, Facts, Figures, Legend, Panel, Section, table
+from bpflow.report.blocks import Badge, Block, Facts, Figures, Legend, Panel, Section, Table, table
 from bpflow.report.format import duration, number, plain, signed
 from bpflow.report.metrics import GROUPS, METRICS, MODELS, metric
 from bpflow.report.run import Check, FoldResult, ModelResult, Record
 from bpflow.report.summary import worst
 from bpflow.report.yardsticks import yardstick_blocks
 
-__all__ = ["Limits", "fold_section", "footprint_blocks"]
+__all__ = [
+    "Limits",
+    "example_profiles",
+    "fold_section",
+    "footprint_blocks",
+    "loss_curves",
+    "training_row",
+    "training_table",
+]
 
 
 class Limits(NamedTuple):
@@ -32,7 +42,7 @@ def fold_section(fold: FoldResult, parent: str, checks: Sequence[Check], limits:
     section.children.append(Section(f"{here}-training", "Training", _training(models, fold.scaling)))
     section.children.append(Section(f"{here}-metrics", "Metrics", _metrics(fold, models, limits)))
     if fold.chrombpnet and fold.chrombpnet.metrics.get("examples"):
-        blocks = [_examples(fold.chrombpnet.metrics["examples"], limits.examples)]
+        blocks = [example_profiles(fold.chrombpnet.metrics["examples"], limits.examples)]
         section.children.append(Section(f"{here}-profiles", "Profile examples", blocks))
     if fold.footprints:
         section.children.append(Section(f"{here}-footprints", "Marginal footprints", footprint_blocks(fold.footprints)))
@@ -45,40 +55,12 @@ def _training(models: Sequence[ModelResult], scaling: Record | None) -> list[Blo
     trained = [model for model in models if model.training is not None]
     blocks: list[Block] = []
     if trained:
-        blocks.append(
-            table(
-                "Training runs",
-                {
-                    "model": "t", "parameters": "n", "epochs run": "n", "best epoch": "n", "best validation loss": "n",
-                    "stopped by": "t", "examples per epoch": "n", "examples per second": "n", "time": "n",
-                    "device": "t",
-                },
-                [_training_row(model.name, model.training or {}) for model in trained],
-            )
-        )  # fmt: skip
-    for model in trained:
-        panels = [
-            Panel(title, figures.training_curve(model.history, column, (model.training or {}).get("best_epoch")))
-            for title, column in (
-                ("Total loss", "loss"),
-                ("Profile loss", "profile_loss"),
-                ("Counts loss", "counts_loss"),
-            )
-            if model.history is not None
-        ]
-        blocks.append(
-            Figures(
-                f"{MODELS[model.name]}: loss by epoch",
-                "Good: validation falls with training and then levels off; "
-                "if it rises while training falls, later epochs only learn by heart.",
-                panels,
-                legend=[
-                    Legend("train", "solid", "training"),
-                    Legend("valid", "dash", "validation"),
-                    Legend("mark", "dot", "epoch that was kept"),
-                ],
-            )
-        )
+        blocks.append(training_table([training_row(model.name, model.training or {}) for model in trained]))
+    blocks += [
+        loss_curves(MODELS[model.name], model.history, model.training or {})
+        for model in trained
+        if model.history is not None
+    ]
     if not any(model.name == "bias" for model in trained):
         blocks.append(Facts([("Bias model", "not trained in this run")]))
     if scaling:
@@ -95,7 +77,36 @@ def _training(models: Sequence[ModelResult], scaling: Record | None) -> list[Blo
     return blocks
 
 
-def _training_row(name: str, training: Record) -> tuple[str, ...]:
+def training_table(rows: Sequence[tuple[str, ...]]) -> Table:
+    """One row a training, as of :func:`training_row`."""
+    columns = {
+        "model": "t", "parameters": "n", "epochs run": "n", "best epoch": "n", "best validation loss": "n",
+        "stopped by": "t", "examples per epoch": "n", "examples per second": "n", "time": "n", "device": "t",
+    }  # fmt: skip
+    return table("Training runs", columns, rows)
+
+
+def loss_curves(name: str, history: pd.DataFrame, training: Record) -> Figures:
+    """Total, profile and count loss of each epoch."""
+    panels = [
+        Panel(title, figures.training_curve(history, column, training.get("best_epoch")))
+        for title, column in (("Total loss", "loss"), ("Profile loss", "profile_loss"), ("Counts loss", "counts_loss"))
+    ]
+    return Figures(
+        f"{name}: loss by epoch",
+        "Good: validation falls with training and then levels off; "
+        "if it rises while training falls, later epochs only learn by heart.",
+        panels,
+        legend=[
+            Legend("train", "solid", "training"),
+            Legend("valid", "dash", "validation"),
+            Legend("mark", "dot", "epoch that was kept"),
+        ],
+    )
+
+
+def training_row(name: str, training: Record) -> tuple[str, ...]:
+    """What a record of 'bpflow train' says, as a row of :func:`training_table`."""
     return (
         MODELS[name],
         number(training.get("parameters")),
@@ -191,7 +202,8 @@ def _metrics(fold: FoldResult, models: Sequence[ModelResult], limits: Limits) ->
     return blocks
 
 
-def _examples(examples: Sequence[Record], most: int) -> Figures:
+def example_profiles(examples: Sequence[Record], most: int) -> Figures:
+    """Observed and predicted profiles of at most `most` recorded peaks."""
     ordered = sorted(examples, key=lambda entry: entry.get("quantile") or 0)
     if len(ordered) > most:
         # Evenly over the quantiles, both ends kept.

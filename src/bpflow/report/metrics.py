@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 
+from bpflow.evaluation_verdicts import MODEL_NAMES
 from bpflow.report.blocks import Block, Section, table
 from bpflow.report.format import ABSENT, number, percent
 from bpflow.report.run import FoldResult, ModelResult
@@ -12,7 +13,7 @@ from bpflow.report.run import FoldResult, ModelResult
 __all__ = ["GROUPS", "METRICS", "MODELS", "bias_responses", "mean", "metric", "metrics_section"]
 
 GROUPS = {"peaks": "peaks", "nonpeaks": "non-peaks", "peaks_and_nonpeaks": "both"}
-MODELS = {"bias": "Bias model", "chrombpnet": "ChromBPNet"}
+MODELS = {"bias": "Bias model", **MODEL_NAMES}
 COUNTS_METRICS = {
     "pearsonr": "counts: Pearson r",
     "spearmanr": "counts: Spearman ρ",
@@ -33,10 +34,10 @@ NOTE = (
 def metrics_section(folds: Sequence[FoldResult], parent: str) -> Section:
     """One table a model; a fold's numbers are of its test chromosomes alone."""
     blocks: list[Block] = []
-    for model, name in MODELS.items():
+    for model in ("bias", "chrombpnet"):
         results = [getattr(fold, model) for fold in folds]
         if any(results):
-            blocks.append(_table(name, results, folds))
+            blocks.append(_table(MODELS[model], results, folds))
     return Section(f"{parent}-metrics", "Test metrics", blocks)
 
 

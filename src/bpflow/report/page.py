@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from typing import Any
 from urllib.parse import quote
@@ -16,7 +17,8 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from bpflow import __version__
-from bpflow.report.blocks import Badge, Link
+from bpflow.files import atomic_path
+from bpflow.report.blocks import Badge, Link, Section
 from bpflow.report.fold import Limits
 from bpflow.report.palette import DARK, ROLES
 from bpflow.report.provenance import provenance_section
@@ -25,7 +27,7 @@ from bpflow.report.sample import genome_section, sample_section
 from bpflow.report.side_by_side import side_by_side_section
 from bpflow.report.summary import overall, stage_table, verdict_rows
 
-__all__ = ["environment", "limits_for", "render", "safe_json"]
+__all__ = ["environment", "limits_for", "page_of", "render", "safe_json", "write_page"]
 
 # What all figures of a page share out among themselves, so that it stays well under 15 MB.
 PAGE_POINTS = 200_000
@@ -36,6 +38,12 @@ MOST_SAMPLES = 4
 SCRIPTS = ("report", "tables", "loci")
 
 WORDS = {"good": ("✓", "good"), "check": ("!", "check"), "fail": ("✕", "fail"), "none": ("?", "open")}
+
+
+def write_page(run: Run, path: str | os.PathLike[str], *, title: str, sample_pages: str | None = None) -> int:
+    """Write the page of `run`, see `render`; returns its bytes."""
+    with atomic_path(path) as temporary:
+        return temporary.write_bytes(render(run, title=title, sample_pages=sample_pages).encode())
 
 
 def render(run: Run, *, title: str = "bpflow report", sample_pages: str | None = None) -> str:
@@ -67,6 +75,23 @@ def render(run: Run, *, title: str = "bpflow report", sample_pages: str | None =
         *details.values(),
         provenance_section(run),
     ]
+    return page_of(run, names, sections, title=title)
+
+
+def page_of(run: Run, names: Sequence[Link], sections: Sequence[Section], *, title: str) -> str:
+    """A page of given sections, under what was checked.
+
+    Parameters
+    ----------
+    run
+        Whose checks and warnings come first.
+    names
+        Of each sample its name, leading to where its details are.
+    sections
+        The page, in order.
+    title
+        Heading of the page.
+    """
     templates = files("bpflow.report").joinpath("templates")
     scripts = {
         "plotly": get_plotlyjs(),

@@ -9,7 +9,7 @@ from bpflow.report.blocks import Block, Prose, Section, table
 from bpflow.report.format import ABSENT, duration, mebibytes, number, plain
 from bpflow.report.run import Benchmark, Record, Run
 
-__all__ = ["provenance_section"]
+__all__ = ["how_it_ran", "provenance_section"]
 
 
 def provenance_section(run: Run) -> Section:
@@ -17,13 +17,20 @@ def provenance_section(run: Run) -> Section:
     section = Section("provenance", "Provenance")
     section.children.append(Section("provenance-versions", "Versions and seeds", _versions(run)))
     section.children.append(Section("provenance-digests", "Digests", _digests(run)))
+    section.children += how_it_ran(run)
+    return section
+
+
+def how_it_ran(run: Run) -> list[Section]:
+    """Time and memory of all jobs, and the configuration."""
+    sections = []
     if run.benchmarks:
-        section.children.append(Section("provenance-time", "Time and memory", _benchmarks(run.benchmarks)))
+        sections.append(Section("provenance-time", "Time and memory", _benchmarks(run.benchmarks)))
     if run.config is not None:
         text = json.dumps(run.config, indent=2, ensure_ascii=False)
         block = Prose(text, title="The resolved configuration, defaults filled in", code=True)
-        section.children.append(Section("provenance-config", "Configuration", [block]))
-    return section
+        sections.append(Section("provenance-config", "Configuration", [block]))
+    return sections
 
 
 def _versions(run: Run) -> list[Block]:

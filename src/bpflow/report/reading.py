@@ -38,6 +38,8 @@ REQUIRED = {
     "variants": ("alleles", "status"),
     "bias_choice": ("candidates", "folds", "chosen", "reasoning", "limits", "tie"),
     "loci": ("loci", "peaks"),
+    "regions": ("stage",),
+    "stranded_recovery": ("tasks",),
     "comparison": ("samples", "pairs", "shared_within"),
 }
 

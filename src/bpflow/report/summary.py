@@ -16,7 +16,7 @@ __all__ = ["Overall", "VerdictRow", "overall", "stage_table", "verdict_rows", "w
 STAGE_WORDS = {
     "inputs": "inputs",
     "bias": "bias model",
-    "model": "ChromBPNet",
+    "model": "model",
     "interpretation": "interpretation",
     "truth": "planted truth",
 }

@@ -14,10 +14,19 @@ from bpflow.settings.resolved import resolved, write_resolved
 from bpflow.settings.sample import Sample
 from bpflow.settings.schema import load_schema, schema_keys
 from bpflow.settings.sheet import read_samples
+from bpflow.settings.sisters import (
+    SisterSample,
+    Task,
+    read_sister_samples,
+    resolve_sister_config,
+    resolved_sisters,
+)
 
 __all__ = [
     "PRESETS",
     "Sample",
+    "SisterSample",
+    "Task",
     "candidate_factors",
     "fetched_files",
     "laid_over",
@@ -26,9 +35,12 @@ __all__ = [
     "overriding",
     "read_keys",
     "read_samples",
+    "read_sister_samples",
     "require_plain_braces",
     "resolve_config",
+    "resolve_sister_config",
     "resolved",
+    "resolved_sisters",
     "samples_of_folds",
     "schema_keys",
     "stopping_verdicts",

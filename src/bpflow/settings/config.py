@@ -15,7 +15,17 @@ from bpflow.settings.genomes import NO_BLACKLIST, apply_genome_name
 from bpflow.settings.paths import existing_path, made_by_demo
 from bpflow.settings.schema import check_schema
 
-__all__ = ["PRESETS", "SHIFT", "candidate_factors", "resolve_config", "stopping_verdicts", "threshold_factor"]
+__all__ = [
+    "PRESETS",
+    "SHIFT",
+    "candidate_factors",
+    "check_folds",
+    "fill_data",
+    "resolve_config",
+    "stopping_verdicts",
+    "threshold_factor",
+    "with_defaults",
+]
 
 #: What the nulls of ``model`` and ``training.jitter`` stand for: filters and dilated layers of each tower.
 PRESETS: dict[str, dict[str, Any]] = {
@@ -69,13 +79,13 @@ def resolve_config(
     filled = copy.deepcopy(dict(config))
     if isinstance(filled.get("genome"), str):
         filled["genome"] = {"name": filled["genome"]}
-    filled = _with_defaults(filled, schema)
+    filled = with_defaults(filled, schema)
     _check_finite(filled)
     check_schema(filled, schema, lambda key: f"config, key {key}" if key else "config")
     _apply_preset(filled)
     _check_lengths(filled)
     _check_widths(filled)
-    _check_folds(filled)
+    check_folds(filled)
     _check_chromosomes(filled["genome"]["chromosomes"])
     if SHIFT.fullmatch(filled["reads_already_shifted"]) is None:
         raise InputError(
@@ -108,21 +118,22 @@ def candidate_factors(config: Mapping[str, Any]) -> list[float]:
     return sorted(map(float, given)) if isinstance(given, list) and len(given) > 1 else []
 
 
-def stopping_verdicts(config: Mapping[str, Any]) -> list[str]:
+def stopping_verdicts(gates: Mapping[str, str | None]) -> list[str]:
     """Keys of the verdicts that end a run where they fail; a null does what ``on_fail`` says."""
-    keys = dict(config["gates"])
+    keys = dict(gates)
     on_fail = keys.pop("on_fail")
     return [key for key, action in keys.items() if (action or on_fail) == "stop"]
 
 
-def _with_defaults(section: dict[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+def with_defaults(section: dict[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Fill in the schema's defaults (changes `section`)."""
     for key, part in schema.get("properties", {}).items():
         if "properties" in part:
             # "training:" with nothing under it is null in YAML; it means the section as it is by default.
             if section.get(key) is None:
                 section[key] = {}
             if isinstance(section[key], dict):
-                _with_defaults(section[key], part)
+                with_defaults(section[key], part)
         elif key not in section and "default" in part:
             section[key] = copy.deepcopy(part["default"])
     return section
@@ -183,7 +194,8 @@ def _check_widths(config: Mapping[str, Any]) -> None:
             )
 
 
-def _check_folds(config: Mapping[str, Any]) -> None:
+def check_folds(config: Mapping[str, Any]) -> None:
+    """See that the folds that are run exist, and that there is a given file for each."""
     folds = config["folds"]
     beyond = [fold for fold in folds["run"] if fold >= folds["n"]]
     if beyond:
@@ -214,7 +226,8 @@ def _check_chromosomes(rule: str | list[str]) -> None:
         raise InputError(f"{rule!r} is not a pattern ({error})", where=where) from None
 
 
-def _fill_paths(config: dict[str, Any], made: Callable[[str], bool]) -> None:
+def fill_data(config: dict[str, Any], made: Callable[[str], bool]) -> str | None:
+    """See that the folder of the key ``data`` is there, and give its path, if there is one."""
     data = config["data"]
     if data is not None:
         config["data"] = data = os.path.normpath(data)
@@ -226,6 +239,11 @@ def _fill_paths(config: dict[str, Any], made: Callable[[str], bool]) -> None:
                 expected="the folder that the paths with {data} lie in, seen from the working directory",
                 mend="Get the data, or set data to where they are",
             )
+    return data
+
+
+def _fill_paths(config: dict[str, Any], made: Callable[[str], bool]) -> None:
+    data = fill_data(config, made)
 
     def path(value: str | None, key: str) -> str | None:
         if value is None or (key == "genome.blacklist" and value == NO_BLACKLIST):

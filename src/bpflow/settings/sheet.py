@@ -18,7 +18,7 @@ from bpflow.settings.paths import existing_path, made_by_demo
 from bpflow.settings.sample import Sample
 from bpflow.settings.schema import check_schema
 
-__all__ = ["read_samples"]
+__all__ = ["check_name", "read_samples", "sheet_rows", "split_list"]
 
 #: Names beside the samples' folders in the results.
 RESERVED = {
@@ -70,18 +70,18 @@ def read_samples(
     """
     samples: dict[str, Sample] = {}
     lines: dict[str, int] = {}
-    for line, row in _rows(path, list(schema["properties"])):
+    for line, row in sheet_rows(path, list(schema["properties"])):
         name = row.get("sample", "")
         where = f"{path}, line {line}" + (f" (sample {name!r})" if name else "")
         check_schema(row, schema, partial(_column, where))
-        _check_name(name, lines, where)
+        check_name(name, lines, where)
         if "config" in row:
             row["config"] = existing_path(row["config"], config["data"], f"{where}, column config", made)
         own = config_of(row["config"]) if "config" in row else config
         lines[name] = line
         for sample in cluster_samples(_sample(row, own, where, made), config["results"]):
             if sample.cells:
-                _check_name(sample.name, lines, where)
+                check_name(sample.name, lines, where)
             samples[sample.name], lines[sample.name] = sample, line
     if not samples:
         raise InputError("no samples", where=str(path), expected="a header and one row for each sample")
@@ -99,7 +99,8 @@ def read_samples(
     return samples
 
 
-def _check_name(name: str, lines: Mapping[str, int], where: str) -> None:
+def check_name(name: str, lines: Mapping[str, int], where: str) -> None:
+    """See that a sample's name is not one of `lines`, nor one that the results use."""
     if name in lines:
         raise InputError(
             f"sample {name!r} is in line {lines[name]} already",
@@ -140,7 +141,7 @@ def _column(where: str, column: str) -> str:
     return f"{where}, column {column}" if column else where
 
 
-def _rows(path: str | os.PathLike[str], known: list[str]) -> Iterator[tuple[int, dict[str, str]]]:
+def sheet_rows(path: str | os.PathLike[str], known: list[str]) -> Iterator[tuple[int, dict[str, str]]]:
     """Rows of the sheet with their line numbers; empty cells are left out."""
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
@@ -198,9 +199,9 @@ def _sample(row: Mapping[str, str], config: Mapping[str, Any], where: str, made:
             expected="read files, or a bigWig of cut sites in signal",
         )
     _check_bias(row, where)
-    reads = _split(row.get("reads", ""))
-    shifts = _split(row.get("reads_already_shifted", ""))
-    barcodes = _split(row.get("barcodes", ""))
+    reads = split_list(row.get("reads", ""))
+    shifts = split_list(row.get("reads_already_shifted", ""))
+    barcodes = split_list(row.get("barcodes", ""))
     if barcodes:
         check_cells(row, barcodes, config, where)
     _check_reads(row, reads, shifts, where)
@@ -276,5 +277,6 @@ def _check_reads(row: Mapping[str, str], reads: Sequence[str], shifts: Sequence[
         )
 
 
-def _split(text: str) -> tuple[str, ...]:
+def split_list(text: str) -> tuple[str, ...]:
+    """Parts between commas."""
     return tuple(part.strip() for part in text.split(",")) if text else ()

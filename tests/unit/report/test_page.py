@@ -253,7 +253,7 @@ def test_metrics_over_folds_have_mean_and_spread(page):
 
 def test_stages_of_each_sample_are_summed_up(page):
     header, row = page.rows("Verdicts by sample and stage")
-    assert header == ["sample", "inputs", "bias model", "ChromBPNet", "interpretation", "planted truth"]
+    assert header == ["sample", "inputs", "bias model", "model", "interpretation", "planted truth"]
     assert row == ["yeast_wt", "✓ good 1 of 1", "✓ good 3 of 3", "✕ fail 1 of 7", "✓ good 8 of 8", "✓ good 3 of 3"]
 
 
