@@ -14,8 +14,9 @@ from bpflow.bin_file import Bins
 from bpflow.bin_metrics import TrackSums
 from bpflow.bin_training import track_means
 from bpflow.progress import Meter
+from bpflow.verdicts import OWN_ADVICE, verdict
 
-__all__ = ["METHODS", "Judged", "evaluate_bins", "metrics_of", "table_of"]
+__all__ = ["METHODS", "Judged", "evaluate_bins", "metrics_of", "table_of", "tracks_verdict"]
 
 # What predicts: the model; each track's mean over training windows; its mean at each bin of a window.
 METHODS = ("model", "constant", "average_profile")
@@ -108,3 +109,21 @@ def table_of(identifiers: Sequence[str], sums: dict[str, TrackSums]) -> pd.DataF
         for name, values in (("pearsonr", found.pearson()), ("r2", found.r_squared()), ("poisson", found.poisson())):
             table[f"{method}_{name}"] = values.cpu().numpy()
     return table
+
+
+def tracks_verdict(metrics: dict[str, Any]) -> dict[str, Any]:
+    """Judge how many tracks the model predicts better than both predictions without a model, by the Poisson loss."""
+    return verdict(
+        "tracks",
+        "Share of tracks predicted better than by their mean, and by their average profile",
+        min(metrics["better_than"].values()),
+        good=0.95,
+        check=0.5,
+        threshold="above 0.95; from 0.5 to 0.95 needs a look",
+        source=OWN_ADVICE,
+        advice=(
+            "The model has learned what sets places of the genome apart.",
+            "Some tracks are not learned: see their lines in the table, and whether they have signal at all.",
+            "Most tracks are not learned: train longer, or look at the tracks and their clips.",
+        ),
+    )

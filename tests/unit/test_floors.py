@@ -68,7 +68,7 @@ FLOORS = {
         "contribution_file",
     ],
     4: [
-        "bin_evaluation",
+        *("bin_evaluation", "bin_recovery"),
         *("evaluation", "evaluation_verdicts", "reference_scores", "yardsticks"),
         *("bias_choice", "sample_comparison", "tracks", "recovery", "stranded_recovery", "views", "loci"),
         *("footprints", "footprint_record", "footprint_file", "footprint_average"),

@@ -54,6 +54,7 @@ COMMANDS = {
     "convert": "models of the official chrombpnet (.h5) and of MultiMolecule, in and out",
     "loci": "tracks and contributions of chosen loci, for the report",
     "recovery": "what was recovered of a simulation's planted truth",
+    "bin-recovery": "what a model of bins learned of a simulation",
     "stranded-recovery": "what a model of strands learned of a simulation",
     "gate": "stop a sample's run where a verdict that must not fail has failed",
     "report": "one HTML page over a whole run",

@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> None:
             where="--model and --fold",
             expected="one fold for each model, in the same order",
         )
-    from bpflow.bin_evaluation import metrics_of, table_of
+    from bpflow.bin_evaluation import metrics_of, table_of, tracks_verdict
     from bpflow.bin_file import open_bins
     from bpflow.bin_prediction import bigwig_names
     from bpflow.files import require_writable, stamp, write_json
@@ -101,6 +101,7 @@ def run(args: argparse.Namespace) -> None:
                 {"chromosomes": list(fold.split(args.split)), "windows": len(rows), "metrics": metrics_of(sums)}
                 for fold, rows, sums in zip(folds, tested, found, strict=True)
             ],
+            verdicts=[tracks_verdict(metrics)],
             messages=[],
         )
     write_json(args.output, record)

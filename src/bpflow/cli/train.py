@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bpflow.cli.bin_training import add_bin_data, prepare_bins
 from bpflow.cli.enzyme_training import prepare_enzyme
