@@ -12,14 +12,17 @@ import torch
 
 from bpflow.bin_datasets import BinTrainingSet, fixed_epoch
 from bpflow.bin_evaluation import Judged, evaluate_bins, metrics_of
-from bpflow.bin_file import open_bins
-from bpflow.bin_prediction import predict_bins
+from bpflow.bin_file import open_bins, window_values
+from bpflow.bin_prediction import predict_bins, predictions_file
+from bpflow.bin_recovery import recovered_bins
 from bpflow.bin_training import BinBatches, BinObjective, constant_loss, track_means
 from bpflow.checkpoints import load_model
 from bpflow.cli import main
+from bpflow.errors import InputError
 from bpflow.genome import Genome
 from bpflow.interruption import StoppedError, StopRequest
 from bpflow.models import Basenji2, Basenji2Config
+from bpflow.stranded_recovery import PlantedPlace, StrandedTruth
 from bpflow.tables import read_table
 from bpflow.training import Recipe, fit_to
 from bpflow.training_state import Checkpoint
@@ -313,3 +316,37 @@ def test_models_and_bins_that_do_not_belong_together_are_refused(made, tmp_path,
     words = ["--targets", made / "two.tsv", "--output", made / "two.h5", "--qc", made / "two.json"]
     run("bins", "--genome", made / "genome.json", *LAYOUT, *words)
     assert "other tracks than minus" in refused("--bins", made / "two.h5")
+
+
+def test_what_was_recovered_of_a_simulation(made, bins, tmp_path):
+    places, expected = [], {}
+    random = np.random.default_rng(5)
+    for kind in bins.identifiers:
+        track = {name: np.full(size, 0.1, np.float32) for name, size in bins.genome.sizes.items()}
+        for position in random.choice(np.arange(200, 6500), 12, replace=False).tolist():
+            track["chr3"][position - 20 : position + 20] += 1
+            places.append({"chrom": "chr3", "position": position, "minus": False, "kind": kind, "expected": 40.0})
+        expected[kind] = write_track(tmp_path / f"{kind.replace('/', '_')}.bw", bins.genome, track)
+    truth = StrandedTruth("basenji2", tuple(PlantedPlace(**place) for place in places))
+    rows = bins.rows_on(["chr3"])
+    starts = bins.genome.global_positions(bins.chroms[rows], bins.starts[rows])
+    true = np.stack(
+        [
+            [row.reshape(-1, 16).sum(axis=1) for row in window_values(expected[kind], bins.genome, starts, 768)]
+            for kind in bins.identifiers
+        ],
+        axis=1,
+    )
+    with predictions_file(tmp_path / "p.h5", bins, rows) as stored:
+        # The second track's prediction knows nothing of the truth.
+        stored[:] = np.stack([true[:, 0], random.permutation(true[:, 1].ravel()).reshape(true[:, 1].shape)], axis=1)
+    found = recovered_bins(tmp_path / "p.h5", truth, expected, bins.genome)
+    right, wrong = (found["tracks"][kind] for kind in bins.identifiers)
+    assert (right["places"], right["bins_pearsonr"], right["found"]) == (12, pytest.approx(1), 1)
+    assert wrong["bins_pearsonr"] < 0.3
+    assert wrong["found"] < 0.7
+    grades = [item["verdict"] for item in found["verdicts"]]
+    assert grades[:2] == ["good", "good"]
+    assert grades[2] == "fail"
+    with pytest.raises(InputError, match="no truth of the track"):
+        recovered_bins(tmp_path / "p.h5", truth, {}, bins.genome)
