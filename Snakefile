@@ -16,46 +16,63 @@ from snakemake.utils import min_version
 min_version("9.19")
 
 
-configfile: "config/config.yaml"
+include: "workflow/rules/base.smk"
+
+
+# That of a sister of ChromBPNet has other keys, so it is not laid over this one.
+if not settings.is_sister(config):
+
+    configfile: "config/config.yaml"
 
 
 report: "workflow/report/workflow.rst"
 
 
-include: "workflow/rules/common.smk"
-include: "workflow/rules/demo.smk"
-include: "workflow/rules/genome.smk"
-include: "workflow/rules/cells.smk"
-include: "workflow/rules/signal.smk"
-include: "workflow/rules/folds.smk"
-include: "workflow/rules/regions.smk"
-include: "workflow/rules/bias.smk"
-include: "workflow/rules/chrombpnet.smk"
-include: "workflow/rules/evaluation.smk"
-include: "workflow/rules/interpretation.smk"
-include: "workflow/rules/contributions.smk"
-include: "workflow/rules/report.smk"
+# A sister of ChromBPNet, or ChromBPNet.
+if settings.is_sister(config):
 
+    include: "workflow/rules/sister_common.smk"
+    include: "workflow/rules/sister_demo.smk"
+    include: "workflow/rules/genome.smk"
+    include: "workflow/rules/folds.smk"
+    include: "workflow/rules/stranded.smk"
+    include: "workflow/rules/motifs.smk"
+    include: "workflow/rules/sister_targets.smk"
 
-# Snakemake compares each input with the outputs of all rules, so those that no sample needs are left out.
-if DIVIDED["predictions"]:
+else:
 
-    include: "workflow/rules/divided_predictions.smk"
+    include: "workflow/rules/common.smk"
+    include: "workflow/rules/demo.smk"
+    include: "workflow/rules/genome.smk"
+    include: "workflow/rules/cells.smk"
+    include: "workflow/rules/signal.smk"
+    include: "workflow/rules/folds.smk"
+    include: "workflow/rules/regions.smk"
+    include: "workflow/rules/bias.smk"
+    include: "workflow/rules/chrombpnet.smk"
+    include: "workflow/rules/evaluation.smk"
+    include: "workflow/rules/interpretation.smk"
+    include: "workflow/rules/contributions.smk"
+    include: "workflow/rules/motifs.smk"
+    include: "workflow/rules/report.smk"
 
+    # Snakemake compares each input with the outputs of all rules, so those that no sample needs are left out.
+    if DIVIDED["predictions"]:
 
-if DIVIDED["contributions"]:
+        include: "workflow/rules/divided_predictions.smk"
 
-    include: "workflow/rules/divided_contributions.smk"
+    if DIVIDED["contributions"]:
 
+        include: "workflow/rules/divided_contributions.smk"
 
-if SWEPT:
+    if SWEPT:
 
-    include: "workflow/rules/bias_sweep.smk"
+        include: "workflow/rules/bias_sweep.smk"
 
+    if with_variants(SAMPLES):
 
-if with_variants(SAMPLES):
-
-    include: "workflow/rules/variants.smk"
+        include: "workflow/rules/variants.smk"
+    include: "workflow/rules/targets.smk"
 
 
 # For `bpflow status`.
@@ -71,41 +88,4 @@ onerror:
 rule all:
     default_target: True
     input:
-        "<results>/qc.html",
-        "<results>/report.html",
-        collect("<results>/{sample}/report.html", sample=MODELLED),
-        collect("<results>/{sample}/bias.html", sample=[name for name in SAMPLES if name not in MODELLED]),
-        used_files(MODELLED),
-        mutagenesis_files(),
-        official_files(),
-        "<results>/browser/hub.txt",
-
-
-# Signal and regions with a first report, before anything is trained.
-rule qc:
-    input:
-        "<results>/qc.html",
-        collect("<results>/{sample}/qc.html", sample=SAMPLES),
-
-
-# Bias models and their metrics.
-rule bias:
-    input:
-        collect(
-            "<results>/{sample}/fold_{fold}/evaluation/bias_metrics.json",
-            sample=SAMPLES,
-            fold=FOLDS,
-        ),
-        collect("<results>/{sample}/bias.html", sample=SAMPLES),
-
-
-# All models.
-rule train:
-    input:
-        collect(
-            "<results>/{sample}/fold_{fold}/models/{model}.safetensors",
-            sample=MODELLED,
-            fold=FOLDS,
-            model=["bias_scaled", "chrombpnet", "chrombpnet_nobias"],
-        ),
-        official_files(),
+        final_files(),

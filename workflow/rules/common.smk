@@ -1,19 +1,4 @@
-# Configuration, sample sheet and helpers of all stages.
-
-import gc
-import os
-import re
-import shlex
-import sys
-from importlib.util import find_spec
-from itertools import chain, product
-from pathlib import Path
-
-ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
-sys.path.insert(0, str(ROOT / "src"))
-
-from bpflow import __version__, settings
-from bpflow.errors import InputError
+# Configuration, sample sheet and helpers of all stages of ChromBPNet.
 
 try:
     settings.require_plain_braces(ROOT)
@@ -32,6 +17,7 @@ FOLDS = CONFIG["folds"]["run"]
 # Folds stay as they are where samples come or go, so that no other sample is trained anew.
 FOLDS_MADE_FOR = settings.samples_of_folds(CONFIG["results"]) or list(SAMPLES)
 GENOME, REPORT = CONFIG["genome"], CONFIG["report"]
+prepare_shell(GENOME["cache"])
 # Files of a genome that is known by name.
 FETCHED = settings.fetched_files(CONFIG)
 # Those whose ChromBPNets are trained too.
@@ -57,9 +43,6 @@ CELLS = {sample.cells: sample for sample in SAMPLES.values() if sample.cells}
 # Elsewhere they are params, like the folder in which a gate finds the records that it judges.
 GENOME_FILE, FOLD_FILE = (f"{CONFIG['results']}/{name}" for name in ("genome/genome.json", "folds/fold_{fold}.json"))
 
-# What contributions are to.
-HEADS = ["counts", "profile"]
-
 # What there is of a sample's bias model.
 BIAS_FILES = [
     *("regions/bias_peaks.narrowPeak", "regions/bias_nonpeaks.narrowPeak", "regions/bias_selection.json"),
@@ -73,35 +56,10 @@ OFFICIAL_WEIGHTS = {
     "chrombpnet_nobias": "chrombpnet_nobias",
 }
 
-# The shell's own strict mode is lost once there is a prefix, so it is repeated here. Commands find the package beside
-# this workflow, whatever the working directory; nothing of it is in params, so that moving the checkout reruns nothing.
-# A scheduler sends SIGTERM to the shell too, which must then wait for a training that saves its state.
-# Without isolated environments, rules run in Snakemake's own if that has the packages, else with what is on PATH.
-prefix = [
-    "set -euo pipefail",
-    "trap : TERM",
-    f"export BPFLOW_ROOT={shlex.quote(str(ROOT))}",
-    'export PYTHONPATH="$BPFLOW_ROOT/src"',
-]
-if GENOME["cache"]:
-    prefix.append(f"export BPFLOW_GENOMES={shlex.quote(os.path.abspath(GENOME['cache']))}")
-if not workflow.deployment_settings.deployment_method and find_spec("torch"):
-    prefix.append(f'export PATH={shlex.quote(os.path.dirname(sys.executable))}:"$PATH"')
-shell.prefix("; ".join(prefix).replace("{", "{{").replace("}", "}}") + "; ")
-
 
 def undivided(step):
     """Samples whose step is one job in each fold."""
     return [name for name in SAMPLES if name not in DIVIDED[step]]
-
-
-# Jobs of a plan stay to its end; looking through those of many samples for garbage is an eighth of planning.
-gc.set_threshold(100_000, 50, 100)
-
-
-def one_of(names):
-    """A wildcard's constraint: one of the names; of no names, what nothing matches."""
-    return "|".join(map(re.escape, names)) or "(?!)"
 
 
 pathvars:
@@ -123,53 +81,9 @@ wildcard_constraints:
     part=r"[1-9]\d*",
 
 
-def scaled(amount):
-    """A resource that grows with every attempt, see --retries."""
-    return lambda wildcards, attempt: amount * attempt
-
-
-def configured(sample, key):
-    """What the sample's configuration says of a key."""
-    part = SAMPLES[sample].config
-    for name in key.split("."):
-        part = part[name]
-    return part
-
-
-def of_sample(made_of):
-    """What is made of a sample, for params, inputs, resources and threads: a function only where samples differ."""
-    values = [made_of(sample) for sample in SAMPLES.values()]
-    # Snakemake looks for wildcards between braces. A function costs it more than the rest of a param.
-    if values.count(values[0]) == len(values) and "{" not in str(values[0]):
-        return values[0]
-    return lambda wildcards: made_of(SAMPLES[wildcards.sample])
-
-
-def setting(key, made_of=lambda value: value):
-    """What is made of the value that a key has for the sample."""
-    return of_sample(lambda sample: made_of(configured(sample.name, key)))
-
-
-def given_file(key):
-    """A file that the sample's configuration may name, as an input."""
-    return setting(key, lambda path: path or [])
-
-
 def parts_of(pattern, key, **wildcards):
     """The parts of what is divided among jobs, as many as a key of the sample's configuration says."""
     return lambda own: collect(pattern, part=range(1, configured(own.sample, key) + 1), **wildcards)
-
-
-def option_of(name, key):
-    """An option of a command, in front of an input that may be absent."""
-    return setting(key, lambda value: name if value else "")
-
-
-# The device is among resources, not params: models that are trained stay as they are where a run moves to a GPU. So are
-# the verdicts that stop a run: what has passed a gate stays as it is.
-def on_device():
-    """Resources of what models do: one GPU, unless they are to run without."""
-    return {"gpu": setting("device", lambda device: 0 if device == "cpu" else 1), "device": setting("device")}
 
 
 def stopping():
@@ -244,11 +158,6 @@ def replicate_signals(wildcards):
     return [
         f"{CONFIG['results']}/{wildcards.sample}/signal/replicates/{number}.bw" for number in range(len(sample.reads))
     ]
-
-
-def chromosome_option(wildcards):
-    names = GENOME["chromosomes"]
-    return ",".join(names) if isinstance(names, list) else names
 
 
 def inference_params():
@@ -408,3 +317,17 @@ def mutagenesis_files():
     """Mutagenesis over all folds, of the samples that ask for it."""
     mutated = [name for name in MODELLED if SAMPLES[name].config["mutagenesis"]["regions"]]
     return collect("<results>/{sample}/mean/mutagenesis.h5", sample=mutated)
+
+
+def final_files():
+    """What a run ends with."""
+    return [
+        "<results>/qc.html",
+        "<results>/report.html",
+        *collect("<results>/{sample}/report.html", sample=MODELLED),
+        *collect("<results>/{sample}/bias.html", sample=[name for name in SAMPLES if name not in MODELLED]),
+        *used_files(MODELLED),
+        *mutagenesis_files(),
+        *official_files(),
+        "<results>/browser/hub.txt",
+    ]

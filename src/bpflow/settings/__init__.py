@@ -17,6 +17,7 @@ from bpflow.settings.sheet import read_samples
 from bpflow.settings.sisters import (
     SisterSample,
     Task,
+    is_sister,
     read_sister_samples,
     resolve_sister_config,
     resolved_sisters,
@@ -29,6 +30,7 @@ __all__ = [
     "Task",
     "candidate_factors",
     "fetched_files",
+    "is_sister",
     "laid_over",
     "load_schema",
     "made_by_demo",

@@ -16,7 +16,7 @@ from bpflow.settings.paths import existing_path, made_by_demo
 from bpflow.settings.schema import check_schema
 from bpflow.settings.sheet import check_name, sheet_rows, split_list
 
-__all__ = ["SisterSample", "Task", "read_sister_samples", "resolve_sister_config", "resolved_sisters"]
+__all__ = ["SisterSample", "Task", "is_sister", "read_sister_samples", "resolve_sister_config", "resolved_sisters"]
 
 # Columns that only one kind of model knows.
 OF_SYSTEM = {
@@ -72,6 +72,12 @@ class SisterSample:
     def task(self, name: str) -> Task:
         """The task of a name."""
         return next(task for task in self.tasks if task.name == name)
+
+
+def is_sister(config: Mapping[str, Any]) -> bool:
+    """Whether a configuration is of a sister model: it names one in ``model.system``."""
+    model = config.get("model")
+    return isinstance(model, Mapping) and model.get("system") is not None
 
 
 def resolve_sister_config(
