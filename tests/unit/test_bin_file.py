@@ -12,6 +12,7 @@ from bpflow.bin_targets import binned, read_targets
 from bpflow.cli import main
 from bpflow.errors import InputError
 from bpflow.genome import Genome, reverse_complement_codes
+from bpflow.regions import read_regions
 from unit.small_bins import LAYOUT, dense_values, make_genome, sparse_values, write_table, write_track
 
 
@@ -156,6 +157,16 @@ def test_windows_for_tests_do_not_overlap(made):
         rows = stored.disjoint(stored.rows_on(["chr2", "chr3"]))
         places = [(stored.chroms[row], int(stored.starts[row])) for row in rows]
     assert places == [("chr2", 768 * i) for i in range(11)] + [("chr3", 768 * i) for i in range(9)]
+
+
+def test_windows_are_regions_that_folds_are_balanced_by(made):
+    bins(made, "listed", "--windows", made / "windows.bed")
+    frame = read_regions(made / "windows.bed", Genome.open(made / "genome.json"))
+    assert len(frame) == 34
+    assert (frame["end"] - frame["start"] == 768).all()
+    folds = ["folds", "--genome", made / "genome.json", "--peaks", made / "windows.bed", "--n", "3"]
+    main([str(word) for word in [*folds, "--output-dir", made / "folds"]])
+    assert json.loads((made / "folds" / "fold_2.json").read_text())["test"] == ["chr3"]
 
 
 def test_other_files_are_refused(made, tmp_path, genome):

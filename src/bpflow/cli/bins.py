@@ -16,6 +16,7 @@ from bpflow.cli.options import add_genome, fraction, non_negative_int, positive_
 from bpflow.files import sha256, stamp, write_json
 from bpflow.genome import Genome
 from bpflow.regions import read_intervals
+from bpflow.tables import write_table
 
 SUMMARY = (
     "Bins of any number of tracks in windows that lie side by side over the genome, for Basenji2. Gaps of the assembly "
@@ -67,6 +68,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--threads", type=positive_int, default=1, help="tracks read at the same time")
     parser.add_argument("--output", required=True, metavar="H5", help="bins to write")
+    parser.add_argument(
+        "--windows", metavar="BED", help="also write the windows as regions, by which 'bpflow folds' can balance"
+    )
     parser.add_argument("--qc", required=True, metavar="JSON", help="record to write")
 
 
@@ -85,6 +89,8 @@ def run(args: argparse.Namespace) -> None:
         excluded=Coverage(pd.concat([black, unmappable], ignore_index=True)),
         max_out=args.max_out,
     )
+    if args.windows:
+        write_table(windows.frame, args.windows, header=False)
     log.info("%d windows of %d bins, %d tracks", len(windows.frame), layout.bins, len(targets))
     summaries = write_bins(
         args.output,
