@@ -80,6 +80,8 @@ class BinObjective:
 
     def chosen_by(self, loss: float, world: World) -> float:
         """The score, with its sign turned."""
+        # What was made without gradients cannot be changed any more.
+        self._sums.sums = self._sums.sums.clone()
         world.add_up([self._sums.sums])
         r, r_squared = float(self._sums.pearson().mean()), float(self._sums.r_squared().mean())
         log.info("validation: Pearson r %.4f, R2 %.4f (means over tracks)", r, r_squared)
