@@ -7,6 +7,7 @@ SHELL := bash
 PYTHON ?= python3
 CORES ?= all
 ASSAY ?= ATAC
+MODEL ?= chrombpnet
 PYTEST_ARGS ?=
 WORKERS ?= 2
 SCALE ?= 1
@@ -16,8 +17,10 @@ FUZZ_MINUTES ?= 10
 BIN := .venv/bin
 # Rules of the workflow call "python": with .venv first on the path, that is the one with all packages.
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
-DEMO_CONFIG := config/demo/config$(if $(filter DNASE,$(ASSAY)),.dnase).yaml
-DEMO_REPORT := demo/results/$(ASSAY)/report.html
+# make demo MODEL=basenji is the demo of Basenji2.
+SISTER := $(patsubst basenji,basenji2,$(filter-out chrombpnet,$(MODEL)))
+DEMO_CONFIG := config/demo/config$(if $(SISTER),.$(SISTER),$(if $(filter DNASE,$(ASSAY)),.dnase)).yaml
+DEMO_REPORT := demo/results/$(or $(SISTER),$(ASSAY))/report.html
 
 .PHONY: help setup setup-test demo test test-fast bench bench-training bench-contributions bench-variants fuzz lint format system-deps lock dockerfile clean
 
@@ -42,7 +45,8 @@ setup-test: .venv/.setup-test  ## install what tests need into .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[workflow,test]'
 	@touch $@ .venv/.setup
 
-demo: .venv/.setup  ## run the embedded demo; make demo ASSAY=DNASE for the other enzyme
+demo: .venv/.setup  ## run the embedded demo; ASSAY=DNASE for the other enzyme, MODEL=bpnet, procapnet or basenji for a sister model
+	@[[ -f "$(DEMO_CONFIG)" ]] || { echo "MODEL=$(MODEL) is not known: chrombpnet, bpnet, procapnet or basenji" >&2; exit 1; }
 	@[[ "$(ASSAY)" == ATAC || "$(ASSAY)" == DNASE ]] || { echo "ASSAY=$(ASSAY) is not known: ATAC or DNASE" >&2; exit 1; }
 	@$(RUN) python -m snakemake --cores $(CORES) --configfile $(DEMO_CONFIG)
 	@echo "The report: $(CURDIR)/$(DEMO_REPORT)"

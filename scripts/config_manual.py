@@ -17,7 +17,7 @@ from bpflow.settings import load_schema, schema_keys
 
 ROOT = Path(__file__).resolve().parents[1]
 MANUAL = ROOT / "config" / "README.md"
-TABLES = {"config": "Key", "samples": "Column"}
+TABLES = {"config": "Key", "samples": "Column", "sister_config": "Key", "sister_samples": "Column"}
 
 
 def main(arguments: list[str] | None = None) -> int:

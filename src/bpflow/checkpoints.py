@@ -1,6 +1,6 @@
 """Model files: weights in safetensors, everything else as JSON in its metadata. No pickles, no time stamps.
 
-Models of other programs are loaded as well: official Keras files and MultiMolecule folders.
+Models of other programs are loaded as well: see :mod:`bpflow.formats`.
 """
 
 from __future__ import annotations
@@ -17,21 +17,17 @@ import torch
 from bpflow import __version__
 from bpflow.errors import InputError
 from bpflow.files import DAMAGED, atomic_path, existing, parse_json, sha256
-from bpflow.formats.keras import read_keras
-from bpflow.formats.multimolecule import WEIGHTS, read_multimolecule
-from bpflow.hdf5_files import is_hdf5
+from bpflow.formats.multimolecule import WEIGHTS
+from bpflow.formats.originals import Original, read_original
 from bpflow.models import ProfileModel, build
 
-__all__ = ["FORMAT_VERSION", "KERAS_SUFFIXES", "Loaded", "load_model", "model_digest", "read_metadata", "save_model"]
+__all__ = ["FORMAT_VERSION", "Loaded", "load_model", "model_digest", "read_metadata", "save_model"]
 
 FORMAT_VERSION = 1
 # The only key: the library writes several in random order, and then equal models would differ in bytes.
 KEY = "bpflow"
-KERAS_SUFFIXES = (".h5", ".hdf5")
 # Types of a model's tensors, and what safetensors calls them; the integers are counters.
 STORED_AS = {torch.float32: "F32", torch.int64: "I64"}
-# What 'bpflow train' calls the kinds of models that Keras files hold.
-TRAINED_AS = {"bias": "bias", "nobias": "chrombpnet_nobias", "chrombpnet": "chrombpnet"}
 
 
 class Loaded(NamedTuple):
@@ -99,9 +95,11 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def load_model(path: str | os.PathLike[str]) -> Loaded:
-    """Load a model: a file of bpflow, an official Keras file (.h5) or a MultiMolecule folder.
+    """Load a model: a file of bpflow, or one of another program, told by what it holds.
 
-    Of a Keras file the metadata keep the layout, so that it can be written again as it was.
+    Those are MultiMolecule folders, ``.h5`` files of the official chrombpnet and of BPNet, and the weights of a
+    ProCapNet that PyTorch saved. Of an official file the metadata keep the layout, so that it can be written again
+    as it was.
 
     Raises
     ------
@@ -109,13 +107,9 @@ def load_model(path: str | os.PathLike[str]) -> Loaded:
         Not a model, of a newer format, or with weights that do not fit its architecture.
     """
     path = Path(path)
-    if path.is_dir():
-        model: ProfileModel = read_multimolecule(path)
-        metadata = _foreign_metadata(model, {"model": "chrombpnet", "source": "multimolecule"})
-    elif path.is_file() and (path.suffix in KERAS_SUFFIXES or is_hdf5(path)):
-        model, layout = read_keras(path)
-        origin = {"model": TRAINED_AS[layout.kind], "source": "keras", "keras": layout.as_dict()}
-        metadata = _foreign_metadata(model, origin)
+    original = read_original(path)
+    if original:
+        model, metadata = original.model, _foreign_metadata(original)
     else:
         model, metadata = _load_own(path)
     if not all(torch.isfinite(tensor).all() for tensor in model.state_dict().values()):
@@ -129,12 +123,12 @@ def model_digest(path: str | os.PathLike[str]) -> str:
     return sha256(path / WEIGHTS if path.is_dir() else path)
 
 
-def _foreign_metadata(model: ProfileModel, origin: dict[str, Any]) -> dict[str, Any]:
+def _foreign_metadata(original: Original) -> dict[str, Any]:
     return {
-        **origin,
+        **original.origin,
         "format_version": FORMAT_VERSION,
         "version": __version__,
-        "architecture": model.config.model_dump(),
+        "architecture": original.model.config.model_dump(),
     }
 
 

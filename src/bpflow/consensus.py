@@ -22,7 +22,7 @@ WIDTH = 501
 def consensus_peaks(
     peaks: Mapping[str, pd.DataFrame], genome: Genome, *, min_samples: int = 1, width: int = WIDTH
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Join the peaks of several samples by iterative removal of overlaps.
+    """Join the peaks of samples by iterative removal of overlaps; those of one alone lose their overlaps too.
 
     Each sample's scores are divided by their sum, so that a deep sample has no more say than a shallow one. The best
     peak of all is kept, what lies within a width of its summit is removed, and so on (Corces et al. 2018,
@@ -50,10 +50,8 @@ def consensus_peaks(
     Raises
     ------
     InputError
-        Fewer than two samples, more samples asked for than there are, or no peak found in enough of them.
+        More samples asked for than there are, or no peak found in enough of them.
     """
-    if len(peaks) < 2:
-        raise InputError(f"{len(peaks)} sample(s)", where="consensus of peaks", expected="two samples or more")
     if not 1 <= min_samples <= len(peaks):
         raise InputError(
             f"{min_samples} of {len(peaks)} samples",

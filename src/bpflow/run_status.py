@@ -20,6 +20,7 @@ STEPS: dict[str, tuple[str, ...]] = {
         *("demo_data", "fetch_genome", "genome", "split_fragments", "signal", "signal_replicate", "check_signal"),
         *("own_peaks", "consensus_peaks", "peaks", "folds"),
         *("nonpeaks", "select_bias", "select_chrombpnet"),
+        *("sister_demo_data", "strands", "task_peaks", "bins"),
     ),
     "bias": (
         *("select_candidate", "train_candidate", "evaluate_candidate"),
@@ -29,12 +30,14 @@ STEPS: dict[str, tuple[str, ...]] = {
     "model": (
         *("train_chrombpnet", "evaluate_chrombpnet", "gather_chrombpnet"),
         *("average_footprints", "recovery", "official_weights"),
+        *("train_stranded", "evaluate_task", "stranded_recovery", "train_bins", "evaluate_bins"),
     ),
     "use": (
         *("tracks", "contribution_parts", "gather_contributions", "contributions"),
+        *("task_contributions", "task_variants"),
         *("average_contributions", "motifs", "mutagenesis", "loci", "variant_scores", "variants", "compare"),
     ),
-    "pages": ("sample_page", "qc_report", "full_report", "browser_files"),
+    "pages": ("sample_page", "qc_report", "full_report", "browser_files", "sister_report"),
 }
 STAGE_OF = {step: stage for stage, steps in STEPS.items() for step in steps}
 

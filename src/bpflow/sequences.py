@@ -12,7 +12,7 @@ from bpflow.errors import InputError
 from bpflow.files import existing
 from bpflow.genome import INVALID, encode
 
-__all__ = ["in_batches", "read_sequences"]
+__all__ = ["checked_codes", "in_batches", "read_sequences"]
 
 
 def read_sequences(path: str | os.PathLike[str], length: int) -> Iterator[tuple[str, np.ndarray]]:
@@ -30,7 +30,7 @@ def read_sequences(path: str | os.PathLike[str], length: int) -> Iterator[tuple[
             for record in records:
                 found = True
                 name = record.name or ""
-                yield name, _checked(name, record.sequence or "", length, path)
+                yield name, checked_codes(name, record.sequence or "", length, where=str(path))
     except InputError:
         raise
     except (OSError, ValueError) as error:
@@ -51,11 +51,18 @@ def in_batches(records: Iterable[tuple[str, np.ndarray]], size: int) -> Iterator
         yield np.stack(batch)
 
 
-def _checked(name: str, sequence: str, length: int, path: str | os.PathLike[str]) -> np.ndarray:
+def checked_codes(name: str, sequence: str, length: int, *, where: str | None = None) -> np.ndarray:
+    """The (length,) uint8 codes of a sequence, of which `name` and `where` are named if it is not what a model takes.
+
+    Raises
+    ------
+    InputError
+        Another length, or a letter that is no DNA.
+    """
     if len(sequence) != length:
         raise InputError(
             f"the sequence {name!r} has {len(sequence)} bases",
-            where=str(path),
+            where=where,
             expected=f"{length}, the model's input length",
             mend="Cut it, or lengthen it with its genomic neighbourhood",
         )
@@ -64,7 +71,7 @@ def _checked(name: str, sequence: str, length: int, path: str | os.PathLike[str]
     if wrong.size:
         raise InputError(
             f"the letter {sequence[wrong[0]]!r} at position {wrong[0] + 1} of {name!r} is no DNA",
-            where=str(path),
+            where=where,
             expected="A, C, G, T, N or another IUPAC letter",
         )
     return codes

@@ -20,6 +20,8 @@ TARGETS = {
     "variants": tables.variants,
     "safetensors": models.own_models,
     "keras": models.keras,
+    "bpnet": models.bpnet,
+    "procapnet": models.procapnet,
     "predictions": models.predictions,
 }
 

@@ -1,4 +1,4 @@
-"""The readers of models and of predictions: safetensors, Keras's HDF5, and HDF5 of our own."""
+"""The readers of models and of predictions: safetensors, Keras's HDF5, PyTorch's archives, and HDF5 of our own."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import h5py
 import numpy as np
 import safetensors.numpy
+import torch
 from hypothesis import strategies as st
 
 from bpflow.checkpoints import load_model, save_model
@@ -22,8 +23,9 @@ from bpflow.prediction_file import write_predictions
 from fuzz.damage import ODD_VALUES, PLACE, change_json, damaged_bytes, json_values
 from fuzz.guard import Target
 from fuzz.tables import small_genome, unique_keys
+from unit.formats.keras_bpnet_files import BPNetFile
 
-__all__ = ["keras", "own_models", "predictions"]
+__all__ = ["bpnet", "keras", "own_models", "predictions", "procapnet"]
 
 SIZES = {"input_length": 60, "output_length": 20, "first_kernel": 5, "profile_kernel": 5}
 METADATA = {"model": "bias", "seed": 1, "history": [1.5, 1.25]}
@@ -95,6 +97,61 @@ def keras(folder: Path) -> Target:
 
     structured = st.builds(_remade_hdf5, st.sampled_from(seeds), HDF5_CHANGES)
     return Target(damaged_bytes(seeds) | structured, read, reference, suffix=".h5")
+
+
+def bpnet(folder: Path) -> Target:
+    """BPNet's own Keras files, by h5py and Python's JSON."""
+    seeds = []
+    for tasks in (("a",), ("a", "b")):
+        path = BPNetFile(tasks, length=60, filters=2, dilated=2, width=5).write(folder / f"{len(tasks)}.h5")
+        seeds.append(path.read_bytes())
+    good = {meaning for seed in seeds if (meaning := _bpnet_content(io.BytesIO(seed))[1])}
+
+    def read(path: Path) -> object:
+        model, _ = load_model(path)
+        return _sorted_values([value.numpy() for value in model.state_dict().values()])
+
+    def reference(path: Path) -> object:
+        try:
+            weights, meaning = _bpnet_content(path)
+        except (OSError, RuntimeError, KeyError):
+            return NotImplemented
+        except Exception:
+            return None
+        return weights if meaning in good else None
+
+    structured = st.builds(_remade_hdf5, st.sampled_from(seeds), HDF5_CHANGES)
+    return Target(damaged_bytes(seeds) | structured, read, reference, suffix=".h5")
+
+
+def procapnet(folder: Path) -> Target:
+    """ProCapNet's own weights, by PyTorch."""
+    shapes = {"iconv.weight": (2, 4, 21), "iconv.bias": (2,), "fconv.weight": (2, 2, 75), "fconv.bias": (2,)}
+    shapes |= {"linear.weight": (1, 2), "linear.bias": (1,)}
+    for layer in range(8):
+        shapes |= {f"rconvs.{layer}.weight": (2, 2, 3), f"rconvs.{layer}.bias": (2,)}
+    random = torch.Generator().manual_seed(1)
+    seeds = []
+    for kind in (torch.float32, torch.float16):
+        weights = {name: torch.randn(shape, generator=random).to(kind) for name, shape in shapes.items()}
+        torch.save(weights, folder / "m.torch")
+        seeds.append((folder / "m.torch").read_bytes())
+
+    def read(path: Path) -> object:
+        model, _ = load_model(path)
+        return _sorted_values([value.numpy() for value in model.state_dict().values()])
+
+    def reference(path: Path) -> object:
+        try:
+            weights = torch.load(path, map_location="cpu", weights_only=True)
+            found = {name: tuple(value.shape) for name, value in weights.items()}
+            values = [value.float().numpy() for value in weights.values() if value.is_floating_point()]
+        except Exception:
+            return None
+        sound = found == shapes and len(values) == len(shapes) and all(np.isfinite(value).all() for value in values)
+        return _sorted_values(values) if sound else None
+
+    return Target(damaged_bytes(seeds), read, reference, suffix=".torch")
 
 
 def predictions(folder: Path) -> Target:
@@ -186,6 +243,37 @@ def _meaning(configuration: Any) -> tuple[Any, ...]:
         elif layer["class_name"] == "InputLayer":
             found.append(str(options["batch_input_shape"]))
     return tuple(found)
+
+
+def _bpnet_content(path: Path | io.BytesIO) -> tuple[bytes, tuple[Any, ...]]:
+    """Sorted weights as float32, and what the configuration says its layers do."""
+    with h5py.File(path, "r") as handle:
+        if any(_claims_too_much(handle[name]) for name in _objects(handle)):
+            raise ValueError("more is claimed than is stored")
+        weights: list[np.ndarray] = []
+        handle["model_weights"].visititems(
+            lambda name, item: weights.append(item[()]) if isinstance(item, h5py.Dataset) else None
+        )
+        text = handle.attrs["model_config"]
+    if not all(np.isfinite(value).all() for value in weights):
+        raise ValueError("not finite")
+    layers = json.loads(text, object_pairs_hook=unique_keys)["config"]["layers"]
+    convolutions = [
+        (layer["class_name"], layer["config"]["name"], *(str(layer["config"].get(*item)) for item in MEANING.items()))
+        for layer in layers
+        if layer["class_name"] in ("Conv1D", "Conv2DTranspose")
+    ]
+    heads = [
+        (layer["config"]["name"], layer["config"]["activation"], layer["config"]["use_bias"])
+        for layer in layers
+        if layer["class_name"] == "Dense"
+    ]
+    return _sorted_values(weights), (*convolutions, *heads)
+
+
+def _sorted_values(arrays: Sequence[np.ndarray]) -> bytes:
+    """All numbers of a model, wherever they stand: readers turn and join its kernels."""
+    return np.sort(np.concatenate([np.asarray(array, np.float32).ravel() for array in arrays])).tobytes()
 
 
 def _objects(handle: h5py.File) -> list[str]:

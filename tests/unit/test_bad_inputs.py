@@ -126,6 +126,11 @@ def foreign_model(kit):
     return str(kit.folder / "foreign.safetensors")
 
 
+def saved_module(kit: Kit) -> str:
+    torch.save(torch.nn.Linear(2, 1), kit.folder / "procapnet.model")
+    return str(kit.folder / "procapnet.model")
+
+
 def keras_file(kit):
     model = BPNet(BPNetConfig(input_length=300, output_length=100, filters=4, layers=2))
     write_keras(model, kit.folder / "model.h5", kind="bias")
@@ -370,6 +375,14 @@ MISTAKES = {
     "a conversion to something else": (
         lambda k: ["convert", str(keras_file(k)), k.out("m.onnx")],
         r"the suffix '\.onnx'. Expected \.safetensors, or \.h5",
+    ),
+    "a bias model as a MultiMolecule folder": (
+        lambda k: ["convert", str(keras_file(k)), k.out("folder")],
+        "a bpnet that MultiMolecule has no architecture for. Expected a BPNet that keeps its lengths",
+    ),
+    "a module of PyTorch, not its weights": (
+        lambda k: ["convert", saved_module(k), k.out("m.safetensors")],
+        r"not the weights of a model alone, .*Of a whole module save the weights: torch\.save\(model\.state_dict\(\)",
     ),
     # What was whole when it was written.
     "an encoded genome that was cut short": (

@@ -96,7 +96,7 @@ def test_peaks_at_the_ends_are_clipped(genome):
 
 @pytest.mark.parametrize(
     ("names", "minimum", "words"),
-    [("a", 1, "two samples or more"), ("ab", 3, "3 of 2 samples"), ("ab", 2, "no peak is found in 2 samples")],
+    [("a", 2, "2 of 1 samples"), ("ab", 3, "3 of 2 samples"), ("ab", 2, "no peak is found in 2 samples")],
 )
 def test_mistakes(genome, names, minimum, words):
     samples = {name: peaks("chr1", [10_000 * number]) for number, name in enumerate(names, start=1)}

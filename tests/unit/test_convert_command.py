@@ -12,7 +12,8 @@ from bpflow.checkpoints import load_model, save_model
 from bpflow.cli import main
 from bpflow.files import sha256
 from bpflow.formats.keras import read_keras, write_keras
-from bpflow.models import BPNet, BPNetConfig, ChromBPNet
+from bpflow.models import BPNet, BPNetConfig, ChromBPNet, ProCapNet, ProCapNetConfig
+from unit.formats.keras_bpnet_files import BPNetFile
 
 SIZES = {"input_length": 300, "output_length": 100}
 GOLDEN = ("bias", "chrombpnet_nobias", "chrombpnet")
@@ -127,12 +128,68 @@ def test_options_that_do_not_fit(tmp_path, capsys):
     save_model(combined(), tmp_path / "m.safetensors", metadata={"model": "chrombpnet"})
     save_model(tower(n_channel=True), tmp_path / "n.safetensors", metadata={"model": "bias"})
     assert "the suffix '.onnx'" in refused(capsys, tmp_path / "m.safetensors", tmp_path / "m.onnx")
-    assert "the suffix ''" in refused(capsys, tmp_path / "m.safetensors", tmp_path / "folder")
+    assert "--kind with a folder" in refused(capsys, tmp_path / "m.safetensors", tmp_path / "m", "--kind", "bias")
+    assert "no architecture for" in refused(capsys, tmp_path / "n.safetensors", tmp_path / "n")
     assert "--kind with a .safetensors" in refused(capsys, *[tmp_path / "m.safetensors"] * 2, "--kind", "bias")
     assert "for a whole ChromBPNet" in refused(
         capsys, tmp_path / "m.safetensors", tmp_path / "m.h5", "--kind", "nobias"
     )
     assert "N channel" in refused(capsys, tmp_path / "n.safetensors", tmp_path / "n.h5")
+
+
+def profiles(system):
+    """A BPNet of two tasks, a ProCapNet and a ChromBPNet, with what is known of them."""
+    if system == "chrombpnet":
+        return combined()
+    random = torch.Generator().manual_seed(4)
+    if system == "procapnet":
+        return ProCapNet(ProCapNetConfig(input_length=206, output_length=100, filters=4, layers=2), random)
+    lengths = {"input_length": 100, "output_length": 100}
+    stranded = {"tasks": ("a", "b"), "strands": 2, "shared_strands": False, "same": True}
+    return BPNet(BPNetConfig(**lengths, **stranded, filters=4, layers=2), random)
+
+
+@pytest.mark.parametrize("system", ["bpnet", "procapnet", "chrombpnet"])
+def test_ours_to_multimolecule_and_back(tmp_path, system):
+    model = profiles(system)
+    save_model(model, tmp_path / "m.safetensors", metadata={"model": system, "seed": 3})
+    (tmp_path / "as_it_was.0").mkdir()
+    for name in ("folder", "as_it_was.0"):
+        convert(tmp_path / "m.safetensors", tmp_path / name)
+        convert(tmp_path / name, tmp_path / "again.safetensors")
+        again, metadata = load_model(tmp_path / "again.safetensors")
+        assert (metadata["model"], metadata["source"]) == (system, "multimolecule")
+        assert again.config == model.config
+        for weight, values in model.state_dict().items():
+            assert torch.equal(values, again.state_dict()[weight]), weight
+
+
+@pytest.mark.parametrize("system", ["bpnet", "procapnet"])
+def test_what_is_no_part_of_a_chrombpnet_has_no_h5(tmp_path, capsys, system):
+    save_model(profiles(system), tmp_path / "m.safetensors", metadata={"model": system})
+    message = refused(capsys, tmp_path / "m.safetensors", tmp_path / "m.h5", "--kind", "bias")
+    assert f"a {system} that is no part of a ChromBPNet" in message
+    assert not (tmp_path / "m.h5").exists()
+
+
+def test_originals_become_ours(tmp_path):
+    BPNetFile(("a", "b"), control="boxes").write(tmp_path / "bpnet.h5")
+    convert(tmp_path / "bpnet.h5", tmp_path / "bpnet.safetensors")
+    model, metadata = load_model(tmp_path / "bpnet.safetensors")
+    assert (metadata["model"], metadata["source"]) == ("bpnet", "keras")
+    assert model.config.control
+    procapnet = ProCapNet(ProCapNetConfig(filters=4), torch.Generator().manual_seed(1))
+    names = {"tower.stem": "iconv", "tower.dilated": "rconvs", "profile": "fconv", "counts": "linear"}
+    weights = {
+        next(name.replace(ours, its) for ours, its in names.items() if name.startswith(ours)): tensor
+        for name, tensor in procapnet.state_dict().items()
+    }
+    torch.save(weights, tmp_path / "fold_0.state_dict.torch")
+    convert(tmp_path / "fold_0.state_dict.torch", tmp_path / "procapnet.safetensors")
+    model, metadata = load_model(tmp_path / "procapnet.safetensors")
+    assert (metadata["model"], metadata["source"]) == ("procapnet", "pytorch")
+    for weight, values in procapnet.state_dict().items():
+        assert torch.equal(values, model.state_dict()[weight]), weight
 
 
 def multimolecule(shared_data):

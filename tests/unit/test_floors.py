@@ -73,6 +73,7 @@ FLOORS = {
         *("bias_choice", "sample_comparison", "tracks", "recovery", "stranded_recovery", "views", "loci"),
         *("footprints", "footprint_record", "footprint_file", "footprint_average"),
         *("mutagenesis", "mutagenesis_file"),
+        "one_call",
         *("contributions", "motif_discovery", "motif_matches", "motif_instances", "motif_record"),
         *("variants", "variant_nulls", "variant_scoring", "variant_parts"),
         *("variant_results", "variant_annotation", "variant_record", "variant_contributions"),

@@ -19,7 +19,13 @@ CALLS = {
     *("pd.read_pickle", "pandas.read_pickle", "torch.jit.load", "keras.models.load_model"),
 }
 # Options that make a harmless call one that runs what it is given.
+# Calls that an option makes harmless: PyTorch then reads tensors and names, and refuses whatever would run.
+ALLOWED_WITH = {"torch.load": ("weights_only", True)}
 OPTIONS = {("shell", True), ("allow_pickle", True), ("trust_remote_code", True), ("weights_only", False)}
+
+
+def is_constant(value: ast.expr) -> bool:
+    return isinstance(value, ast.Constant)
 
 
 def offences(code: str) -> list[str]:
@@ -32,12 +38,9 @@ def offences(code: str) -> list[str]:
             found += [(node.lineno, name) for name in names if name.split(".")[0] in MODULES or name in CALLS]
         elif isinstance(node, ast.Call):
             name = ast.unparse(node.func)
-            found += [(node.lineno, name)] if name in CALLS else []
-            found += [
-                (node.lineno, f"{option.arg}={option.value.value}")
-                for option in node.keywords
-                if isinstance(option.value, ast.Constant) and (option.arg, option.value.value) in OPTIONS
-            ]
+            options = [(option.arg, option.value.value) for option in node.keywords if is_constant(option.value)]
+            found += [(node.lineno, name)] if name in CALLS and ALLOWED_WITH.get(name) not in options else []
+            found += [(node.lineno, f"{key}={value}") for key, value in options if (key, value) in OPTIONS]
     return [f"line {line}: {what}" for line, what in found]
 
 
@@ -49,8 +52,10 @@ def test_no_program_runs_what_it_reads():
 
 def test_offences_are_seen():
     code = "import pickle\nfrom torch import load\nfrom os import system\nyaml.load(x)\nrun(c, shell=True)\neval('1')\n"
-    assert [text.split(":")[0] for text in offences(code)] == [f"line {line}" for line in (1, 2, 3, 4, 5, 6)]
+    code += "torch.load(x)\ntorch.load(x, weights_only=False)\n"
+    assert [text.split(":")[0] for text in offences(code)] == [f"line {line}" for line in (1, 2, 3, 4, 5, 6, 7, 8, 8)]
     assert offences("yaml.safe_load(x)\nmodel.eval()\nre.compile('x')\nrun(c, shell=False)\n") == []
+    assert offences("torch.load(x, weights_only=True)\n") == []
 
 
 @pytest.mark.parametrize("path", RULES, ids=lambda path: path.name)

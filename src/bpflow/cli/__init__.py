@@ -51,7 +51,7 @@ COMMANDS = {
     "motifs": "motifs, their names and their instances, from contributions",
     "variants": "what variants do to predicted accessibility",
     "gather-variants": "results of variants that were scored in parts",
-    "convert": "models of the official chrombpnet (.h5) and of MultiMolecule, in and out",
+    "convert": "models of other programs, in and out: the official chrombpnet, MultiMolecule, BPNet, ProCapNet",
     "loci": "tracks and contributions of chosen loci, for the report",
     "recovery": "what was recovered of a simulation's planted truth",
     "bin-recovery": "what a model of bins learned of a simulation",

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from bpflow.models import ProfileModel
 
 SUMMARY = (
-    "Convert a model between bpflow (.safetensors) and the official chrombpnet (.h5, for Keras 2.8); MultiMolecule "
-    "folders of ChromBPNet are read too. Weights stay equal bit for bit, and Keras is not needed. A combined .h5 keeps "
-    "the configuration of the official file that it came from; its marshalled code is never run."
+    "Convert a model between bpflow (.safetensors), MultiMolecule (a folder) and the official chrombpnet (.h5, for "
+    "Keras 2.8); BPNet's own .h5 and ProCapNet's own weights (.torch) are read too. Weights stay equal bit for bit, "
+    "and none of these programs is needed. A combined .h5 keeps the configuration of the official file that it came "
+    "from; its marshalled code is never run."
 )
 KINDS_OF_TRAINING = {"bias": "bias", "chrombpnet_nobias": "nobias"}
 
@@ -25,8 +26,14 @@ log = logging.getLogger("bpflow")
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``bpflow convert``."""
-    parser.add_argument("input", metavar="IN", help=".safetensors, official .h5, or MultiMolecule folder")
-    parser.add_argument("output", metavar="OUT", help="model to write; its suffix, .safetensors or .h5, decides how")
+    parser.add_argument(
+        "input", metavar="IN", help=".safetensors, .h5, .torch or MultiMolecule folder; told by what it holds"
+    )
+    parser.add_argument(
+        "output",
+        metavar="OUT",
+        help="model to write; its suffix, .safetensors or .h5, decides how; without one, a MultiMolecule folder",
+    )
     parser.add_argument("more", metavar="IN OUT", nargs="*", help="more pairs of them")
     parser.add_argument(
         "--like", metavar="H5", help="with OUT.h5: an official file of the same kind and sizes, whose layout to follow"
@@ -47,25 +54,30 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _convert(args: argparse.Namespace) -> None:
-    from bpflow.checkpoints import KERAS_SUFFIXES, load_model, save_model
-    from bpflow.formats.keras import write_keras
-    from bpflow.models import BPNet, ChromBPNet
+    from bpflow.checkpoints import load_model, save_model
+    from bpflow.formats.keras import official, write_keras
+    from bpflow.formats.multimolecule import write_multimolecule
+    from bpflow.formats.originals import KERAS_SUFFIXES
 
-    suffix = Path(args.output).suffix
-    if suffix not in (".safetensors", *KERAS_SUFFIXES):
+    suffix = "" if Path(args.output).is_dir() else Path(args.output).suffix
+    if suffix not in (".safetensors", "", *KERAS_SUFFIXES):
         raise InputError(
-            f"the suffix {suffix!r}", where=args.output, expected=".safetensors, or .h5 for the official program"
+            f"the suffix {suffix!r}",
+            where=args.output,
+            expected=".safetensors, or .h5 for the official program, or none for a MultiMolecule folder",
         )
     for option in ("like", "kind"):
-        if suffix == ".safetensors" and getattr(args, option):
-            raise InputError(f"--{option} with a .safetensors to write", expected="it only with an .h5")
+        if suffix not in KERAS_SUFFIXES and getattr(args, option):
+            what = f"a {suffix}" if suffix else "a folder"
+            raise InputError(f"--{option} with {what} to write", expected="it only with an .h5")
     model, metadata = load_model(args.input)
     if suffix == ".safetensors":
         save_model(model, args.output, metadata=metadata)
+    elif not suffix:
+        write_multimolecule(model, args.output)
     else:
+        model = official(model, args.input)
         kind = _kind(args, model, metadata)
-        if not isinstance(model, BPNet | ChromBPNet):
-            raise InputError(f"a {type(model).__name__}", where=args.input, expected="a BPNet or a ChromBPNet")
         write_keras(model, args.output, kind=kind, layout=_layout(args, model, metadata, kind))
     log.info("wrote %s, with %d weights", args.output, sum(tensor.numel() for tensor in model.state_dict().values()))
 

@@ -1,1 +1,1 @@
-"""Weights of other programs: official Keras files (`keras`) and MultiMolecule folders (`multimolecule`)."""
+"""Weights of other programs: official Keras files, BPNet's and ProCapNet's own, and MultiMolecule folders."""

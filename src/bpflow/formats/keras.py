@@ -18,7 +18,19 @@ import torch
 from torch import Tensor
 
 from bpflow.errors import InputError
-from bpflow.files import parse_json
+from bpflow.formats.keras_configuration import (
+    EXPECTED,
+    LARGEST,
+    WEIGHTS,
+    Layers,
+    Tree,
+    check_layers,
+    configured_layers,
+    foreign_configuration,
+    model_configuration,
+    text,
+    weights_tree,
+)
 from bpflow.formats.keras_names import (
     PARTS,
     TOWERS,
@@ -28,23 +40,18 @@ from bpflow.formats.keras_names import (
     tower_configuration,
 )
 from bpflow.hdf5_files import StoredFile, opened_hdf5
-from bpflow.models import BPNet, BPNetConfig, ChromBPNet
+from bpflow.models import BPNet, BPNetConfig, ChromBPNet, ProfileModel
 from bpflow.new_hdf5 import new_hdf5
 
-__all__ = ["KINDS", "KerasModel", "Layout", "official_layout", "read_keras", "write_keras"]
+__all__ = ["KINDS", "KerasModel", "Layout", "official", "official_layout", "read_keras", "read_stored", "write_keras"]
 
 KINDS = ("bias", "nobias", "chrombpnet")
-WEIGHTS = "model_weights"
 KERAS_VERSION = "2.8.0"
 DATASETS = {"weight": "kernel:0", "bias": "bias:0"}
-# Bytes of all weights together; a ChromBPNet of 512 filters has 26 million.
-LARGEST = 1 << 30
 # What our model takes for granted of every convolution.
 CONVOLUTION = {"padding": "valid", "strides": [1], "data_format": "channels_last", "groups": 1, "use_bias": True}
 
 Path = str | os.PathLike[str]
-# What lies in a group, by name: datasets, and groups as trees.
-Tree = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -91,40 +98,33 @@ def read_keras(path: Path) -> KerasModel:
     InputError
         No HDF5 file, a damaged one, one of another kind, a layer that is missing or of a shape that does not fit.
     """
-    with opened_hdf5(path, "a model saved by Keras (.h5)") as stored:
-        if WEIGHTS not in stored:
-            raise InputError(
-                f"an HDF5 file without the group {WEIGHTS}", where=str(path), expected="a model saved by Keras"
-            )
-        top = stored.tree(WEIGHTS)
-        found = _find_towers(top, path)
-        attributes = stored.attributes()
-        if "model_config" not in attributes:
-            raise InputError(
-                "no model_config, so that the window lengths are unknown",
-                where=str(path),
-                expected="a whole model as Keras saves it, not its weights alone",
-            )
-        text = _text(attributes["model_config"])
-        towers = {
-            part: _Tower(stored, top, kind, group, path).read(_configured_layers(text, group, path))
-            for part, (kind, group) in found.items()
-        }
-        places = {
-            f"{part}.{name}" if part else name: place
-            for part, tower in towers.items()
-            for name, place in tower.places.items()
-        }
-        layers = _layers(stored.attributes(WEIGHTS), places)
+    with opened_hdf5(path, EXPECTED) as stored:
+        return read_stored(stored, weights_tree(stored, path), path)
+
+
+def read_stored(stored: StoredFile, top: Tree, path: Path) -> KerasModel:
+    """Read a model as :func:`read_keras` from an open file, of whose weights `top` is the tree."""
+    found = _find_towers(top, path)
+    configuration = model_configuration(stored, path)
+    towers = {
+        part: _Tower(stored, top, kind, group, path).read(configured_layers(configuration, group, path))
+        for part, (kind, group) in found.items()
+    }
+    places = {
+        f"{part}.{name}" if part else name: place
+        for part, tower in towers.items()
+        for name, place in tower.places.items()
+    }
+    layers = _layers(stored.attributes(WEIGHTS), places)
     if "" in towers:
-        return KerasModel(towers[""].model.eval(), Layout(found[""][0], layers, places, text))
+        return KerasModel(towers[""].model.eval(), Layout(found[""][0], layers, places, configuration))
     model = ChromBPNet(towers["accessibility"].model, towers["bias"].model)
-    whole = _input_length(_configured_layers(text, "", path), path)
+    whole = _input_length(configured_layers(configuration, "", path), path)
     if whole != model.config.input_length:
         raise InputError(
             f"an input of {whole} bases", where=str(path), expected=f"{model.config.input_length}, as in its parts"
         )
-    return KerasModel(model.eval(), Layout("chrombpnet", layers, places, text))
+    return KerasModel(model.eval(), Layout("chrombpnet", layers, places, configuration))
 
 
 def write_keras(model: BPNet | ChromBPNet, path: Path, *, kind: str, layout: Layout | None = None) -> None:
@@ -151,8 +151,7 @@ def write_keras(model: BPNet | ChromBPNet, path: Path, *, kind: str, layout: Lay
         raise InputError(
             f"{found} as a {kind} file", where=str(path), expected="chrombpnet for both parts, bias or nobias for one"
         )
-    if model.config.channels != 4:
-        raise InputError("a model with an N channel", where=str(path), expected="four channels, as official files have")
+    official(model, path)
     layout = layout or official_layout(model, kind)
     parameters = model.state_dict()
     if layout.kind != kind or set(layout.weights) != set(parameters):
@@ -192,6 +191,24 @@ def official_layout(model: BPNet | ChromBPNet, kind: str) -> Layout:
     return Layout(kind, layers, places, combined_configuration(model.config))
 
 
+def official(model: ProfileModel, path: Path) -> BPNet | ChromBPNet:
+    """The model, if it is one that the official program can have: a ChromBPNet, or one of its two towers."""
+    if isinstance(model, BPNet):
+        config = model.config
+        known = config.kind == "bpnet" and config.outputs.tracks == 1 and not config.same and not config.control
+    else:
+        known = isinstance(model, ChromBPNet)
+    if not known:
+        raise InputError(
+            f"a {model.config.kind} that is no part of a ChromBPNet",
+            where=str(path),
+            expected="a ChromBPNet or one of its towers, which is all that the official program has",
+        )
+    if model.config.channels != 4:
+        raise InputError("a model with an N channel", where=str(path), expected="four channels, as official files have")
+    return model  # type: ignore[return-value]
+
+
 class _Tower:
     """One tower of an open file.
 
@@ -226,7 +243,7 @@ class _Tower:
             raise InputError(f"weights of more than {LARGEST} bytes", where=self.where, expected="an official model")
         self.arrays = {name: stored.read(dataset).astype(np.float32) for name, dataset in datasets.items()}
 
-    def read(self, configured: Sequence[Mapping[str, Any]]) -> _Tower:
+    def read(self, configured: Layers) -> _Tower:
         """Make the model; `configured` are the tower's layers in Keras's configuration."""
         config = self._config(configured)
         self.model = BPNet(config)
@@ -234,7 +251,7 @@ class _Tower:
             expected, found = tuple(reversed(parameter.shape)), self.arrays[name].shape
             if found != expected:
                 raise self._wrong_shape(name, f"{expected}, which fits the other layers")
-        self._check_layers(configured)
+        check_layers(configured, self._expected_layers(), self.path, assumed=CONVOLUTION)
         self.model.load_state_dict({name: _from_keras(array) for name, array in self.arrays.items()})
         return self
 
@@ -262,7 +279,7 @@ class _Tower:
             f"{self.places[name]} is of shape {self.arrays[name].shape}", where=self.path, expected=expected
         )
 
-    def _config(self, configured: Sequence[Mapping[str, Any]]) -> BPNetConfig:
+    def _config(self, configured: Layers) -> BPNetConfig:
         kernels = {name: f"{name}.weight" for name in ("tower.stem", "tower.dilated.0", "profile")}
         for name, weight in kernels.items():
             channels = "4" if name == "tower.stem" else "filters"
@@ -282,7 +299,7 @@ class _Tower:
             profile_kernel=profile,
         )
 
-    def _lengths(self, configured: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
+    def _lengths(self, configured: Layers) -> tuple[int, int]:
         """Input length, and bases that are cropped from the profile."""
         try:
             names = [layer["config"]["name"] for layer in configured]
@@ -296,23 +313,12 @@ class _Tower:
             )
             cropped = left + right
         except (LookupError, StopIteration, TypeError, ValueError, AttributeError) as error:
-            raise _foreign_configuration(self.path, error) from None
+            raise foreign_configuration(self.path, error) from None
         if left != right:
             raise InputError(
                 f"the profile is cropped by [{left}, {right}]", where=self.path, expected="the same on both sides"
             )
         return _input_length(configured, self.path), cropped
-
-    def _check_layers(self, configured: Sequence[Mapping[str, Any]]) -> None:
-        """Stop where Keras's configuration has a layer do something else than our model does."""
-        given = {layer["config"]["name"]: {**layer["config"], "class": layer["class_name"]} for layer in configured}
-        for name, options in self._expected_layers().items():
-            if name not in given:
-                raise InputError(f"no layer {name} in model_config", where=self.path, expected="all layers")
-            for key, expected in options.items():
-                found = given[name].get(key, expected if key in CONVOLUTION else None)
-                if found != expected:
-                    raise InputError(f"{key} {found!r} in {name}", where=self.path, expected=f"{expected!r}")
 
     def _expected_layers(self) -> dict[str, dict[str, Any]]:
         """What Keras's configuration is to say of each layer."""
@@ -344,10 +350,6 @@ def _at(tree: Tree, place: str) -> Any:
     return item
 
 
-def _text(value: Any) -> str:
-    return value.decode("utf-8", errors="replace") if isinstance(value, bytes) else str(value)
-
-
 def _prefixes(group: Any) -> set[str]:
     if not isinstance(group, Mapping):
         return set()
@@ -373,34 +375,15 @@ def _find_towers(top: Tree, path: Path) -> dict[str, tuple[str, str]]:
     )
 
 
-def _configured_layers(text: str, group: str, path: Path) -> Sequence[Mapping[str, Any]]:
-    """The layers of a tower in Keras's configuration."""
-    try:
-        layers = parse_json(text)["config"]["layers"]
-        if not group:
-            return layers
-        return next(layer["config"]["layers"] for layer in layers if layer["config"]["name"] == group)
-    except (ValueError, TypeError, LookupError, StopIteration) as error:
-        raise _foreign_configuration(path, error) from None
-
-
-def _input_length(configured: Sequence[Mapping[str, Any]], path: Path) -> int:
+def _input_length(configured: Layers, path: Path) -> int:
     """Bases that a model or a tower reads, by Keras's configuration of its layers."""
     try:
         (shape,) = (layer["config"]["batch_input_shape"] for layer in configured if layer["class_name"] == "InputLayer")
     except (LookupError, TypeError, ValueError) as error:
-        raise _foreign_configuration(path, error) from None
+        raise foreign_configuration(path, error) from None
     if not (isinstance(shape, list) and len(shape) == 3 and type(shape[1]) is int and shape[::2] == [None, 4]):
         raise InputError(f"an input of shape {shape}", where=str(path), expected="a fixed length of four channels")
     return shape[1]
-
-
-def _foreign_configuration(path: Path, error: Exception) -> InputError:
-    return InputError(
-        f"its model_config does not fit its weights ({type(error).__name__}: {error})",
-        where=str(path),
-        expected="that of a model of the official chrombpnet",
-    )
 
 
 def _spellings(names: TowerNames, head: str) -> tuple[str, ...]:
@@ -415,7 +398,7 @@ def _layers(attributes: Mapping[str, Any], places: Mapping[str, str]) -> dict[st
     for place in places.values():
         layer, name = place.split("/", 1)
         weights.setdefault(layer, []).append(name)
-    order = [_text(name) for name in np.ravel(attributes.get("layer_names", []))]
+    order = [text(name) for name in np.ravel(attributes.get("layer_names", []))]
     return {name: weights.get(name, []) for name in dict.fromkeys([*order, *weights])}
 
 

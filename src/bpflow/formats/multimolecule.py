@@ -1,105 +1,64 @@
-"""MultiMolecule folders of ChromBPNet: ``config.json`` and ``model.safetensors``, with input channels A C G T N."""
+"""MultiMolecule folders of every architecture that is known here, by the one that ``config.json`` names."""
 
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
-
-import safetensors
-import safetensors.torch
-from torch import Tensor
+from typing import Any, NamedTuple
 
 from bpflow.errors import InputError
-from bpflow.files import existing, read_json
-from bpflow.models import BPNet, BPNetConfig, ChromBPNet
+from bpflow.formats.multimolecule_folder import CONFIG, WEIGHTS, read_config
+from bpflow.formats.multimolecule_towers import read_towers, write_towers
+from bpflow.models import ProfileModel
 
-__all__ = ["CONFIG", "WEIGHTS", "read_multimolecule"]
-
-CONFIG, WEIGHTS = "config.json", "model.safetensors"
-PARTS = ("accessibility", "bias")
-# Our names of modules by theirs, below "accessibility." and "bias.".
-MODULES = (
-    (re.compile(r"stem\.conv"), "tower.stem"),
-    (re.compile(r"layer\.(\d+)\.conv"), r"tower.dilated.\1"),
-    (re.compile(r"profile\.0"), "profile"),
-    (re.compile(r"count\.0"), "counts"),
-)
-# What our model takes for granted.
-FIXED = {"model_type": "chrombpnet", "vocab_size": 5, "num_tasks": 1, "num_strands": 1, "hidden_act": "relu"}
+__all__ = ["CONFIG", "SYSTEMS", "WEIGHTS", "read_multimolecule", "write_multimolecule"]
 
 
-def read_multimolecule(folder: str | os.PathLike[str]) -> ChromBPNet:
-    """Read a ChromBPNet, in evaluation mode, with the N channel that it was trained with.
+class System(NamedTuple):
+    """How folders of one architecture are read into a model in evaluation mode, by their configuration, and written."""
+
+    read: Callable[[Mapping[str, Any], str | os.PathLike[str]], ProfileModel]
+    write: Callable[[Any, str | os.PathLike[str]], None]
+
+
+# By MultiMolecule's model_type, which is the kind of our model as well.
+SYSTEMS: dict[str, System] = {
+    "bpnet": System(read_towers, write_towers),
+    "chrombpnet": System(read_towers, write_towers),
+    "procapnet": System(read_towers, write_towers),
+}
+
+
+def read_multimolecule(folder: str | os.PathLike[str]) -> ProfileModel:
+    """Read a model, in evaluation mode, with its N channel unless that is empty.
 
     Raises
     ------
     InputError
-        Another architecture, a weight that is missing or of a shape that does not fit, a damaged file.
+        An unknown architecture, a weight that is missing or of a shape that does not fit, a damaged file.
     """
-    folder = Path(folder)
-    config = _read_config(folder / CONFIG)
-    model = ChromBPNet(*(BPNet(_tower_config(config, part, folder / CONFIG)) for part in PARTS))
-    tensors = _read_weights(folder / WEIGHTS)
-    for name, parameter in model.state_dict().items():
-        if name not in tensors:
-            raise InputError(
-                f"no weight for {name}", where=str(folder / WEIGHTS), expected=f"all that {CONFIG} speaks of"
-            )
-        if tensors[name].shape != parameter.shape:
-            raise InputError(
-                f"the weight for {name} is of shape {tuple(tensors[name].shape)}",
-                where=str(folder / WEIGHTS),
-                expected=f"{tuple(parameter.shape)} by {CONFIG}",
-            )
-    model.load_state_dict({name: tensors[name] for name in model.state_dict()})
-    return model.eval()
-
-
-def _read_config(path: Path) -> Mapping[str, Any]:
-    config = read_json(path, f"the {CONFIG} of a MultiMolecule model")
-    if not isinstance(config, dict):
-        raise InputError("not the configuration of a model", where=str(path), expected="one of MultiMolecule")
-    for key, value in FIXED.items():
-        if config.get(key) != value:
-            raise InputError(f"{key} is {config.get(key)!r}", where=str(path), expected=f"{value!r}, a ChromBPNet's")
-    return config
-
-
-def _tower_config(config: Mapping[str, Any], part: str, path: Path) -> BPNetConfig:
-    prefix = "bias_" if part == "bias" else ""
-    keys = {
-        "input_length": "sequence_length",
-        "output_length": "profile_length",
-        "filters": f"{prefix}hidden_size",
-        "layers": f"{prefix}num_dilated_layers",
-        "first_kernel": "stem_kernel_size",
-        "dilated_kernel": "dilated_kernel_size",
-        "profile_kernel": "profile_kernel_size",
-    }
-    missing = next((key for key in keys.values() if key not in config), None)
-    if missing:
-        raise InputError(f"no key {missing}", where=str(path), expected="the sizes of a MultiMolecule ChromBPNet")
-    return BPNetConfig(**{ours: config[theirs] for ours, theirs in keys.items()}, n_channel=True)
-
-
-def _read_weights(path: Path) -> dict[str, Tensor]:
-    existing(path, f"the {WEIGHTS} of a MultiMolecule model")
-    try:
-        tensors = safetensors.torch.load_file(path)
-    except (safetensors.SafetensorError, OSError) as error:
+    config = read_config(folder)
+    found = config.get("model_type")
+    if not isinstance(found, str) or found not in SYSTEMS:
         raise InputError(
-            f"not a safetensors file, or a damaged one ({error})", where=str(path), mend="Copy or download it again"
-        ) from None
-    return {_our_name(name): tensor.float() for name, tensor in tensors.items()}
+            f"model_type is {found!r}", where=str(Path(folder) / CONFIG), expected=f"one of {', '.join(SYSTEMS)}"
+        )
+    return SYSTEMS[found].read(config, folder)
 
 
-def _our_name(name: str) -> str:
-    part, _, rest = name.removeprefix("model.").partition(".")
-    module, _, weight = rest.rpartition(".")
-    for pattern, ours in MODULES:
-        if pattern.fullmatch(module):
-            return f"{part}.{pattern.sub(ours, module)}.{weight}"
-    return name
+def write_multimolecule(model: ProfileModel, folder: str | os.PathLike[str]) -> None:
+    """Write a model in MultiMolecule's naming and layout; the same model gives the same bytes.
+
+    A model without an N channel gets one whose weights are zeros. It adds nothing where a base is unknown, just as our
+    one-hot encoding does, in which such a base is a column of zeros.
+
+    Raises
+    ------
+    InputError
+        A model of an architecture, or of sizes, that MultiMolecule has not.
+    """
+    kind = model.config.kind
+    if kind not in SYSTEMS:
+        raise InputError(f"a model of kind {kind!r}", where=str(folder), expected=f"one of {', '.join(SYSTEMS)}")
+    SYSTEMS[kind].write(model, folder)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+import pysam
 import pytest
 import torch
 
+import bpflow
 from bpflow import metrics
 from bpflow.formats.keras import read_keras
-from bpflow.formats.multimolecule import read_multimolecule
 from bpflow.losses import multinomial_nll
 from bpflow.metrics import jensen_shannon, normalised_jsd
-from bpflow.prediction import predict_codes, probabilities
+from bpflow.prediction import predict_codes
 from bpflow.sequences import read_sequences
 
 # All programs compute in float32: agreement is judged relative to the largest value, for chrombpnet absolutely too.
@@ -51,20 +52,21 @@ def test_predictions_equal_the_official_ones(models, codes, expected, name):
         assert np.abs(ours - theirs).max() <= min(ABSOLUTE, TOLERANCE * np.abs(theirs).max())
 
 
-def test_predictions_equal_those_of_multimolecule(shared_data):
-    folder = shared_data / "golden" / "multimolecule-0.2.2" / "chrombpnet"
-    model = read_multimolecule(folder)
-    codes = np.stack([row for _, row in read_sequences(folder / "sequences.fa", model.config.input_length)])
-    found = predict_codes(model, codes)
-    with np.load(folder / "predictions.npz") as arrays:
-        expected = dict(arrays)
-    track = probabilities(found.profile_logits) * np.exp(found.log_counts)[:, None]
-    for ours, theirs in (
-        (found.profile_logits, expected["profile_logits"][..., 0]),
-        (found.log_counts, expected["log_counts"][:, 0]),
-        (track, expected["track"][..., 0]),
-    ):
-        assert np.abs(ours - theirs).max() <= TOLERANCE * np.abs(theirs).max()
+@pytest.mark.parametrize(
+    ("system", "columns", "groups", "options"),
+    [("bpnet", 8, 8, {}), ("procapnet", 2, 1, {}), ("chrombpnet", 1, 1, {"scale": "exp"})],
+)
+def test_predictions_equal_those_of_multimolecule(shared_data, system, columns, groups, options):
+    folder = shared_data / "golden" / "multimolecule-0.2.2" / system
+    model = bpflow.load(folder, device="cpu")
+    sequences = [record.sequence for record in pysam.FastxFile(str(folder / "sequences.fa"))]
+    found = model(sequences, **options)
+    with np.load(folder / "predictions.npz") as expected:
+        assert found.profile_logits.shape == found.track.shape == (len(sequences), 1000, columns)
+        assert found.log_counts.shape == (len(sequences), groups)
+        for name in ("profile_logits", "log_counts", "track"):
+            ours, theirs = getattr(found, name), expected[name]
+            assert np.abs(ours - theirs).max() <= TOLERANCE * np.abs(theirs).max(), name
 
 
 def test_profile_loss_equals_the_official_one(expected):

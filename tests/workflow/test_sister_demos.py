@@ -1,0 +1,76 @@
+"""The demos of BPNet and ProCapNet as `make demo MODEL=...` runs them: what was planted in their data is found."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pyBigWig
+import pytest
+from runs import Run
+
+pytestmark = pytest.mark.slow
+
+TASKS = {"procapnet": ["initiation"], "bpnet": ["alpha", "beta"]}
+
+
+@pytest.fixture(scope="module", params=sorted(TASKS))
+def demo(request, tmp_path_factory) -> tuple[str, Run]:
+    run = Run(tmp_path_factory.mktemp(request.param), f"config/demo/config.{request.param}.yaml")
+    run.snakemake()
+    return request.param, run
+
+
+def read(run: Run, name: str) -> dict:
+    return json.loads((run.results / name).read_text())
+
+
+def test_planted_places_are_predicted_to_the_base_and_strand(demo):
+    system, run = demo
+    found = read(run, "demo/fold_0/recovery.json")["tasks"]
+    assert list(found) == TASKS[system]
+    for task in found.values():
+        assert task["places"] >= 20
+        assert task["starts"] > 0.8
+        assert task["counts_pearsonr"] > 0.6
+
+
+def test_unseen_profiles_are_predicted_better_than_by_their_average(demo):
+    system, run = demo
+    for task in TASKS[system]:
+        metrics = read(run, f"demo/fold_0/tasks/{task}/metrics.json")
+        profile = metrics["yardsticks"]["peaks"]["median_jsd"]
+        assert profile["value"] < profile["floor"] < profile["constant"]
+        assert metrics["strands"] == 2
+
+
+def test_tracks_of_both_strands_hold_what_is_expected(demo):
+    system, run = demo
+    folder = run.results / "demo/fold_0/tasks" / TASKS[system][0]
+    sums = []
+    for strand in ("plus", "minus"):
+        with pyBigWig.open(str(folder / f"{strand}.bw")) as track:
+            values = [np.nansum(track.values(name, 0, size)) for name, size in track.chroms().items()]
+        sums.append(sum(values))
+    assert min(sums) > 0
+
+
+def test_motifs_are_found_for_each_task(demo):
+    system, run = demo
+    sites = {"initiation": ("CGGAAG", "TATAAA"), "alpha": ("TTAACG",), "beta": ("TTGTCA",)}
+    for task in TASKS[system]:
+        found = [
+            pattern["consensus"]
+            for head in ("profile", "counts")
+            for pattern in read(run, f"demo/mean/motifs/{task}/{head}/motifs.json")["patterns"]
+        ]
+        both = found + [text[::-1].translate(str.maketrans("ACGT", "TGCA")) for text in found]
+        assert any(site in text for site in sites[task] for text in both), found
+
+
+def test_the_page_tells_each_task_and_a_second_run_has_nothing_to_do(demo):
+    system, run = demo
+    page = (run.results / "report.html").read_text()
+    assert all(f"Task {task}" in page for task in TASKS[system])
+    assert "Planted truth" in page
+    assert "Nothing to be done" in run.snakemake()
