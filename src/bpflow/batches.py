@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterator, Sized
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from bpflow.parallel import map_in_order
 from bpflow.signal import SignalTrack
 from bpflow.world import World
 
-__all__ = ["Batches", "DeviceBatch", "DeviceBatches", "HostBatches", "batches_on"]
+__all__ = ["Batches", "DeviceBatch", "DeviceBatches", "Draws", "HostBatches", "batches_on"]
 
 # The genome and its signal may take this part of a GPU's free memory.
 RESIDENT_SHARE = 0.25
@@ -57,10 +57,22 @@ class DeviceBatch(NamedTuple):
         return DeviceBatch(change(self.codes), change(self.counts), self.size, mask, control)
 
 
-class Batches(Protocol):
-    """Where batches come from."""
+class Draws(Protocol):
+    """What is trained on."""
 
-    def iterate(self, epoch: Epoch, batch_size: int, *, first: int = 0, world: World) -> Iterator[DeviceBatch]:
+    def __len__(self) -> int:
+        """Examples in one epoch."""
+        ...
+
+    def epoch(self, number: int) -> Sized:
+        """Draw epoch `number`, from 1."""
+        ...
+
+
+class Batches(Protocol):
+    """Where batches come from, of the epochs that belong to them."""
+
+    def iterate(self, epoch: Any, batch_size: int, *, first: int = 0, world: World) -> Iterator[DeviceBatch]:
         """Batches of an epoch in order from batch `first` on; the last may be smaller."""
         ...
 

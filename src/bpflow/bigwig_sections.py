@@ -1,4 +1,4 @@
-"""The compressed sections of a bigWig that hold its values, from blocks of single-base values."""
+"""The compressed sections of a bigWig that hold its values, from blocks of values of equal width."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bpflow.bigwig_trees import Places
 __all__ = ["SECTION_BYTES", "SECTION_ITEMS", "Values", "compress_blocks", "encode_sections"]
 
 SECTION_ITEMS = 4096
-# A run of adjacent bases this long gets sections without positions; ending the section before it costs less.
+# A run of adjacent values this long gets sections without positions; ending the section before it costs less.
 SHORTEST_RUN = 256
 # Level 1 of isal: as small as zlib's level 1 for counts, at 4 times its speed (docs/performance.md).
 COMPRESSION_LEVEL = 1
@@ -30,7 +30,7 @@ SECTION_BYTES = _HEADER.itemsize + SECTION_ITEMS * _PAIR.itemsize
 
 @dataclass(frozen=True)
 class Values:
-    """Single-base values in genome order.
+    """Values of equal width in genome order.
 
     Attributes
     ----------
@@ -38,12 +38,15 @@ class Values:
         (N,) uint32 0-based positions and float32 values.
     chrom_starts, chroms
         (C,) where in these arrays each chromosome begins, and its index.
+    span
+        Bases from its position on that a value is of.
     """
 
     positions: np.ndarray
     values: np.ndarray
     chrom_starts: np.ndarray
     chroms: np.ndarray
+    span: int = 1
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -58,8 +61,8 @@ def encode_sections(block: Values) -> tuple[bytes, Places]:
     first, last, fixed = _split(block)
     headers = np.zeros(len(first), dtype=_HEADER)
     headers["chrom"] = block.chrom_of(first)
-    headers["start"], headers["end"] = block.positions[first], block.positions[last - 1] + 1
-    headers["step"], headers["span"] = fixed, 1
+    headers["start"], headers["end"] = block.positions[first], block.positions[last - 1] + np.uint32(block.span)
+    headers["step"], headers["span"] = np.where(fixed, block.span, 0), block.span
     headers["kind"] = np.where(fixed, FIXED_STEP, VARIABLE_STEP)
     headers["count"] = last - first
     alone = block.values.view(np.uint8).data
@@ -78,9 +81,9 @@ def encode_sections(block: Values) -> tuple[bytes, Places]:
 
 
 def _split(block: Values) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """First item of each section, the item after its last, and whether it is one run of adjacent bases."""
+    """First item of each section, the item after its last, and whether it is one run of adjacent values."""
     begins_run = np.empty(len(block), dtype=bool)
-    np.not_equal(block.positions[1:], block.positions[:-1] + 1, out=begins_run[1:])
+    np.not_equal(block.positions[1:], block.positions[:-1] + np.uint32(block.span), out=begins_run[1:])
     begins_run[block.chrom_starts] = True
     runs = np.flatnonzero(begins_run)
     is_long = np.diff(runs, append=len(block)) >= SHORTEST_RUN

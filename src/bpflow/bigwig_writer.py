@@ -1,4 +1,4 @@
-"""Writing bigWigs of single-base values, in a stream and in constant memory."""
+"""Writing bigWigs of single-base values or of bins, in a stream and in constant memory."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class _Encoded(NamedTuple):
 
 
 class BigWigWriter:
-    """Writes a bigWig of single-base values; used as a context manager, and the file appears only if that succeeds.
+    """Writes a bigWig of values of equal width; used as a context manager, and the file appears only if that succeeds.
 
     The same values give the same sections however they are split into calls and whatever `threads` is; now and then
     isal compresses one in other bytes. Values are stored as float32. Zoom levels are written as far as all of them stay
@@ -50,12 +50,16 @@ class BigWigWriter:
         Chromosome lengths, in the order in which their values will come: the header.
     threads
         Threads that compress.
+    span
+        Bases that each value is of, from its position on.
     """
 
-    def __init__(self, path: str | os.PathLike[str], sizes: Mapping[str, int], *, threads: int = 1) -> None:
-        self._path, self._sizes, self._threads = path, dict(sizes), threads
+    def __init__(
+        self, path: str | os.PathLike[str], sizes: Mapping[str, int], *, threads: int = 1, span: int = 1
+    ) -> None:
+        self._path, self._sizes, self._threads, self._span = path, dict(sizes), threads, span
         self._index = {name: place for place, name in enumerate(sizes)}
-        self._chrom, self._last = -1, -1
+        self._chrom, self._free = -1, 0
         self._stack = ExitStack()
         self._pool: ThreadPoolExecutor | None = None
         self._queue: deque[Future[_Encoded]] = deque()
@@ -95,7 +99,7 @@ class BigWigWriter:
         chrom
             A chromosome of the header, not before that of the last call.
         positions
-            (N,) integers: 0-based, rising strictly, within the chromosome.
+            (N,) integers: 0-based, rising by `span` or more, such that all values lie within the chromosome.
         values
             (N,) finite numbers.
 
@@ -114,10 +118,10 @@ class BigWigWriter:
             return
         if index < self._chrom:
             raise ValueError(f"{chrom!r} comes after a later chromosome of the header")
-        if positions.dtype.kind not in "iu" or positions[0] < 0 or positions[-1] >= self._sizes[chrom]:
-            raise ValueError(f"positions must be integers within {chrom}, 0 to {self._sizes[chrom] - 1}")
+        if positions.dtype.kind not in "iu" or positions[0] < 0 or positions[-1] > self._sizes[chrom] - self._span:
+            raise ValueError(f"positions must be integers within {chrom}, 0 to {self._sizes[chrom] - self._span}")
         if index > self._chrom:
-            self._chrom, self._last = index, -1
+            self._chrom, self._free = index, 0
         first = 0
         while first < len(positions):
             size = min(BLOCK - self._filled, len(positions) - first)
@@ -133,9 +137,9 @@ class BigWigWriter:
         self._chroms: list[int] = []
 
     def _copy(self, positions: np.ndarray, values: np.ndarray) -> None:
-        if positions[0] <= self._last or (positions[1:] <= positions[:-1]).any():
-            raise ValueError("positions must rise strictly")
-        self._last = int(positions[-1])
+        if positions[0] < self._free or (positions[1:] < positions[:-1] + self._span).any():
+            raise ValueError(f"positions must rise by {self._span} or more")
+        self._free = int(positions[-1]) + self._span
         target = slice(self._filled, self._filled + len(positions))
         self._positions[target] = positions
         with np.errstate(over="ignore"):
@@ -153,6 +157,7 @@ class BigWigWriter:
             self._values[: self._filled],
             np.array(self._chrom_starts),
             np.array(self._chroms, dtype=np.uint32),
+            self._span,
         )
         self._new_block()
         if self._pool is None:
@@ -172,7 +177,7 @@ class BigWigWriter:
         self._squares += float(summaries.squares.sum())
         self._minimum = min(self._minimum, float(summaries.minimum.min()))
         self._maximum = max(self._maximum, float(summaries.maximum.max()))
-        self._ladder.add(summaries, covered)
+        self._ladder.add(summaries, covered // self._span)
 
     def _finish(self) -> None:
         if self._filled:

@@ -75,7 +75,10 @@ class Summaries:
 
 
 def summarise(block: Values) -> Summaries:
-    """Summaries of a block's bins of FINEST bases; a bin that reaches past the block is summarised in part."""
+    """Summaries of a block's bins of FINEST bases; a bin that reaches past the block is summarised in part.
+
+    A value belongs to the bin of its first base.
+    """
     bins = block.positions // np.uint32(FINEST)
     begins = np.empty(len(block), dtype=bool)
     np.not_equal(bins[1:], bins[:-1], out=begins[1:])
@@ -86,12 +89,12 @@ def summarise(block: Values) -> Summaries:
     return Summaries(
         chrom=block.chrom_of(first),
         start=block.positions[first],
-        end=block.positions[last - 1] + np.uint32(1),
-        covered=(last - first).astype(np.uint32),
+        end=block.positions[last - 1] + np.uint32(block.span),
+        covered=((last - first) * block.span).astype(np.uint32),
         minimum=np.minimum.reduceat(block.values, first),
         maximum=np.maximum.reduceat(block.values, first),
-        total=np.add.reduceat(values, first),
-        squares=np.add.reduceat(np.square(values, out=values), first),
+        total=np.add.reduceat(values, first) * block.span,
+        squares=np.add.reduceat(np.square(values, out=values), first) * block.span,
     )
 
 

@@ -26,6 +26,8 @@ __all__ = ["FORMAT_VERSION", "Loaded", "load_model", "model_digest", "read_metad
 FORMAT_VERSION = 1
 # The only key: the library writes several in random order, and then equal models would differ in bytes.
 KEY = "bpflow"
+# Types of a model's tensors, and what safetensors calls them; the integers are counters.
+STORED_AS = {torch.float32: "F32", torch.int64: "I64"}
 
 
 class Loaded(NamedTuple):
@@ -134,11 +136,12 @@ def _load_own(path: Path) -> Loaded:
     metadata = read_metadata(path)
     # Sizes are compared before any memory is taken.
     with torch.device("meta"):
-        expected = {name: tuple(tensor.shape) for name, tensor in build(metadata["architecture"]).state_dict().items()}
+        wanted = build(metadata["architecture"]).state_dict()
+    expected = {name: tuple(tensor.shape) for name, tensor in wanted.items()}
     with safetensors.safe_open(str(path), framework="pt") as handle:
         stored = {name: handle.get_slice(name) for name in handle.keys()}  # noqa: SIM118  (it has no iterator)
         found = {name: tuple(part.get_shape()) for name, part in stored.items()}
-        types = {part.get_dtype() for part in stored.values()}
+        types = {name: part.get_dtype() for name, part in stored.items()}
     if expected != found:
         name = next(name for name in sorted({*expected, *found}) if expected.get(name) != found.get(name))
         raise InputError(
@@ -147,8 +150,12 @@ def _load_own(path: Path) -> Loaded:
             expected=f"{expected.get(name, 'no such weight')}",
             mend="The file was changed after it was written: train or download it again",
         )
-    if types != {"F32"}:
-        raise InputError(f"weights of the type {', '.join(sorted(types))}", where=str(path), expected="F32")
+    if wrong := next((name for name, tensor in wanted.items() if types[name] != STORED_AS[tensor.dtype]), None):
+        raise InputError(
+            f"the weight {wrong} is of the type {types[wrong]}",
+            where=str(path),
+            expected=STORED_AS[wanted[wrong].dtype],
+        )
     model = build(metadata["architecture"])
     model.load_state_dict(safetensors.torch.load_file(path))
     return Loaded(model.eval(), metadata)

@@ -9,7 +9,10 @@ from torch import Tensor
 
 from bpflow.models.outputs import Output
 
-__all__ = ["Losses", "counts_loss", "losses", "multinomial_nll"]
+__all__ = ["Losses", "counts_loss", "losses", "multinomial_nll", "poisson_losses"]
+
+# Keeps the logarithm of a prediction of 0 finite (Kelley 2020).
+SMALLEST = 1e-7
 
 
 class Losses(NamedTuple):
@@ -63,3 +66,21 @@ def losses(output: Output, counts: Tensor, counts_weight: float, mask: Tensor | 
     profile = multinomial_nll(output.profile_logits, counts, mask)
     of_counts = counts_loss(output.log_counts, counts)
     return Losses(profile + counts_weight * of_counts, profile, of_counts)
+
+
+def poisson_losses(predicted: Tensor, observed: Tensor) -> Losses:
+    """Poisson loss of bins, mean(p - y ln(p + 1e-7)) over everything, without the constant of the data.
+
+    It is the sum of two: of each window's and track's total as if that alone were given, and of where in the window it
+    falls.
+
+    Parameters
+    ----------
+    predicted, observed
+        (N, bins, targets), both 0 or more.
+    """
+    predicted, observed = predicted.float(), observed.float()
+    total = (predicted - observed * (predicted + SMALLEST).log()).mean()
+    sums, seen = predicted.sum(1), observed.sum(1)
+    counts = (sums - seen * (sums + SMALLEST).log()).mean() / predicted.shape[1]
+    return Losses(total, total - counts, counts)

@@ -7,15 +7,16 @@ import logging
 import math
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from dataclasses import asdict, dataclass
 from typing import NoReturn
 
 import numpy as np
 import torch
+from torch import nn
 
 from bpflow.averaging import RunningAverage
-from bpflow.batches import Batches, DeviceBatch, batches_on
+from bpflow.batches import Batches, DeviceBatch, Draws, batches_on
 from bpflow.datasets import Epoch, Examples, Windows
 from bpflow.devices import CPU_PIECE
 from bpflow.divergence import TrainingError, diagnosis, flat_loss, require_varying_counts
@@ -150,8 +151,8 @@ def fit_to(
     objective: Objective,
     model: ProfileModel,
     batches: Batches,
-    training: Examples,
-    validation: Epoch,
+    training: Draws,
+    validation: Sized,
     recipe: Recipe,
     *,
     flat: float,
@@ -237,17 +238,26 @@ def centre_counts(model: BPNet, windows: Windows, training: Examples) -> None:
 
 
 def seconds_per_example(
-    model: ProfileModel, *, batch_size: int, device: torch.device, precision: torch.dtype, steps: int = 1
+    model: ProfileModel,
+    *,
+    batch_size: int,
+    device: torch.device,
+    precision: torch.dtype,
+    steps: int = 1,
+    objective: Objective | None = None,
+    shape: tuple[int, ...] | None = None,
 ) -> float:
-    """Time real training steps on made-up data, the best of `steps`; the model itself is not changed."""
+    """Time real training steps on made-up data, the best of `steps`; the model itself is not changed.
+
+    What is lowered, and the shape of an example's counts, are those of a profile model unless given.
+    """
     copied = copy.deepcopy(model).to(device).train()
     optimiser = KerasAdam([p for p in copied.parameters() if p.requires_grad])
-    stepper = Stepper(optimiser, ProfileObjective(1.0), device=device, precision=precision)
+    stepper = Stepper(optimiser, objective or ProfileObjective(1.0), device=device, precision=precision)
     config = copied.config
     random = np.random.default_rng(0)
     codes = random.integers(0, 4, (batch_size, config.input_length), dtype=np.uint8)
-    shape = (batch_size, *_shape_of_counts(config.outputs))
-    counts = random.integers(0, 2, shape, dtype=np.int32)
+    counts = random.integers(0, 2, (batch_size, *(shape or _shape_of_counts(config.outputs))), dtype=np.int32)
     batch = DeviceBatch(torch.from_numpy(codes).to(device), torch.from_numpy(counts).to(device), batch_size)
     times = []
     # The first step also builds the kernels.
@@ -268,8 +278,8 @@ class _Run:
         objective: Objective,
         model: ProfileModel,
         batches: Batches,
-        training: Examples,
-        validation: Epoch,
+        training: Draws,
+        validation: Sized,
         recipe: Recipe,
         *,
         flat: float,
@@ -284,6 +294,7 @@ class _Run:
         model.to(device)
         trained = [p for p in model.parameters() if p.requires_grad]
         optimiser = make_optimiser(recipe.optimiser, trained, recipe.learning_rate)
+        self.draws = any(isinstance(module, nn.Dropout) and module.p > 0 for module in model.modules())
         self.steps = math.ceil(len(training) / recipe.batch_size)
         average = RunningAverage(model, recipe.average_epochs * self.steps) if recipe.average_epochs else None
         self.state = TrainingState(model, average, optimiser)
@@ -345,6 +356,8 @@ class _Run:
             initial=progress.batch * self.recipe.batch_size,
         ) as meter:
             for batch in self.batches.iterate(epoch, self.recipe.batch_size, first=progress.batch, world=self.world):
+                if self.draws:
+                    self._seed_draws()
                 sums, stops = self.stepper.update(model, batch, float(self.stop.signal_number > 0))
                 totals += sums
                 if average is not None:
@@ -360,6 +373,11 @@ class _Run:
                 meter.advance(batch.size, note)
         self._tick()
         return _means(progress.totals, len(epoch))
+
+    def _seed_draws(self) -> None:
+        """Let what the next step draws depend on no step before it: a training that was stopped goes on alike."""
+        place = [self.recipe.seed, self.progress.epoch, self.progress.batch, self.world.rank]
+        torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1, np.uint32)[0]))
 
     def _look(self, model: ProfileModel, means: Means, *, stops: float) -> None:
         """Stop where the losses say so or a signal does; save the state where it is time to."""

@@ -26,9 +26,17 @@ STAGES: dict[str, tuple[str, ...]] = {
         "bias_motifs_counts",
         "bias_motifs_profile",
     ),
-    "model": ("counts_peaks", "profile_peaks", "bias_response"),
+    "model": ("counts_peaks", "profile_peaks", "bias_response", "tracks"),
     "interpretation": ("additivity_counts", "additivity_profile", "motifs_counts", "motifs_profile"),
-    "truth": ("truth_motifs", "truth_enzyme", "truth_profile", "truth_starts", "truth_counts"),
+    "truth": (
+        "truth_motifs",
+        "truth_enzyme",
+        "truth_profile",
+        "truth_starts",
+        "truth_counts",
+        "truth_bins",
+        "truth_places",
+    ),
 }
 
 

@@ -54,3 +54,14 @@ def test_frozen_weights_are_left_alone():
     before = average.model.bias.item()
     average.update()
     assert average.model.bias.item() == before
+
+
+def test_statistics_are_averaged_with_the_weights_and_counters_taken_over():
+    model = nn.BatchNorm1d(2)
+    average = RunningAverage(model, 50)
+    model.running_mean.fill_(1.0)
+    model.num_batches_tracked.fill_(7)
+    average.update()
+    share = 9 / 10
+    assert average.model.running_mean.tolist() == pytest.approx([share, share])
+    assert average.model.num_batches_tracked.item() == 7

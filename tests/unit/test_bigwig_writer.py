@@ -185,8 +185,8 @@ def test_values_near_the_end_of_the_longest_chromosome_that_pybigwig_reads(tmp_p
 @pytest.mark.parametrize(
     ("calls", "message"),
     [
-        ([("chrB", [3, 3], [1, 1])], "rise strictly"),
-        ([("chrB", [3], [1]), ("chrB", [3], [1])], "rise strictly"),
+        ([("chrB", [3, 3], [1, 1])], "rise by 1 or more"),
+        ([("chrB", [3], [1]), ("chrB", [3], [1])], "rise by 1 or more"),
         ([("chrA", [3], [1]), ("chrB", [3], [1])], "after a later chromosome"),
         ([("chrC", [1], [1])], "within chrC, 0 to 0"),
         ([("chrB", [-1, 2], [1, 1])], "within chrB"),
@@ -212,3 +212,38 @@ def test_the_caller_may_reuse_its_arrays(tmp_path):
             positions += 10
             values += 10
     assert read(tmp_path / "x.bw", SIZES)["chrB"][:30].tolist() == list(range(30))
+
+
+@pytest.mark.parametrize("span", [32, 128, 512])
+def test_bins_are_values_that_cover_several_bases(tmp_path, span):
+    sizes = {"chr1": 700 * span + 5, "chr2": 90 * span}
+    random = np.random.default_rng(span)
+    # A long run for fixed steps, single bins for variable ones, and a run to the chromosome's end.
+    bins = {"chr1": np.r_[3:603, 605, 610:612, 690:700], "chr2": np.r_[0:5, 89]}
+    content = {name: random.gamma(1, 3, len(places)).astype(np.float32) for name, places in bins.items()}
+    with BigWigWriter(tmp_path / "b.bw", sizes, span=span) as writer:
+        for name, values in content.items():
+            for positions, part in split(bins[name] * span, values, [4, 5]):
+                writer.add(name, positions, part)
+    whole = {name: np.full(size, np.nan, np.float32) for name, size in sizes.items()}
+    for name, places in bins.items():
+        for place, value in zip(places, content[name], strict=True):
+            whole[name][place * span : (place + 1) * span] = value
+    found = read(tmp_path / "b.bw", sizes)
+    for name in sizes:
+        np.testing.assert_array_equal(found[name], whole[name])
+    with pyBigWig.open(str(tmp_path / "b.bw")) as handle:
+        known = np.concatenate([row[~np.isnan(row)] for row in whole.values()]).astype(np.float64)
+        assert handle.header()["nBasesCovered"] == len(known)
+        assert handle.header()["sumData"] == pytest.approx(known.sum(), abs=1)
+        for start, end in ((0, 640 * span), (600 * span, 700 * span)):
+            expected = np.nanmean(whole["chr1"][start:end])
+            assert handle.stats("chr1", start, end, exact=True)[0] == pytest.approx(expected, rel=1e-5)
+            assert handle.stats("chr1", start, end, type="max")[0] == np.nanmax(whole["chr1"][start:end])
+    assert (tmp_path / "b.bw").stat().st_size < 40_000
+
+
+def test_bins_that_overlap_or_pass_the_end_are_refused(tmp_path):
+    for positions, message in (([0, 31], "rise by 32"), ([870], "within chrA, 0 to 868")):
+        with pytest.raises(ValueError, match=message), BigWigWriter(tmp_path / "b.bw", SIZES, span=32) as writer:
+            writer.add("chrA", np.array(positions), np.ones(len(positions)))

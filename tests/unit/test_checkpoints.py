@@ -78,7 +78,10 @@ def rewritten(tmp_path, change):
         (lambda metadata, _: metadata["architecture"].update(input_length=10**30), "model setting input_length"),
         (lambda metadata, _: metadata.update(format_version=float("inf")), "without bpflow's metadata"),
         (lambda metadata, _: metadata.update(architecture=[1]), "without bpflow's metadata"),
-        (lambda _, tensors: tensors.update({"counts.bias": tensors["counts.bias"].double()}), "of the type F32, F64"),
+        (
+            lambda _, tensors: tensors.update({"counts.bias": tensors["counts.bias"].double()}),
+            "counts.bias is of the type F64",
+        ),
         (lambda _, tensors: tensors.pop("profile.bias"), "profile.bias is absent"),
         (lambda _, tensors: tensors.update(extra=torch.zeros(2)), "extra"),
         (lambda _, tensors: tensors["counts.bias"].fill_(float("nan")), "finite"),

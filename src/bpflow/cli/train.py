@@ -1,4 +1,4 @@
-"""``bpflow train``: a bias model, a ChromBPNet, a BPNet or a ProCapNet."""
+"""``bpflow train``: a bias model, a ChromBPNet, a BPNet, a ProCapNet or a Basenji2."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import argparse
 import logging
 import os
 from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bpflow.cli.bin_training import add_bin_data, prepare_bins
 from bpflow.cli.enzyme_training import prepare_enzyme
 from bpflow.cli.launch import is_launched, launch, local_processes, local_rank, scheduled_gpus
 from bpflow.cli.model_options import Computing, add_computing, make_deterministic, resolve_computing
@@ -35,13 +38,14 @@ from bpflow.errors import InputError
 from bpflow.files import require_writable
 
 if TYPE_CHECKING:
+    from bpflow.cli.training_inputs import Prepared, PreparedBins
     from bpflow.models import ProfileModel
     from bpflow.training import Recipe
     from bpflow.training_state import Checkpoint, HistoryRow
 
 SUMMARY = (
     "Train a bias model on background regions, a ChromBPNet with a frozen bias model inside, or a sister model of "
-    "stranded signals."
+    "stranded signals or of binned tracks."
 )
 BIAS_SUMMARY = (
     "Train a model of the enzyme's sequence bias on background regions. The best epoch by validation loss is saved."
@@ -58,6 +62,10 @@ PROCAPNET_SUMMARY = (
     "Train a ProCapNet: one profile over both strands and one count, by the published recipe. The best epoch by "
     "validation loss is saved."
 )
+BASENJI2_SUMMARY = (
+    "Train a Basenji2: coverage of any number of tracks in bins, by the published recipe. The best epoch by Pearson "
+    "r + R2 / 4 on the validation chromosomes is saved."
+)
 # A forward pass above this many 10^9 operations is a full-size model: not for a CPU unless it is asked for.
 CPU_GIGAFLOPS = 5.0
 
@@ -73,7 +81,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
     bias = add("bias", "a bias model", BIAS_SUMMARY)
     _add_enzyme_data(bias)
-    _add_recipe(bias, filters=128, layers=4)
+    _add_sizes(bias, filters=128, layers=4)
+    _add_recipe(bias)
     chrombpnet = add("chrombpnet", "a ChromBPNet", CHROMBPNET_SUMMARY)
     _add_enzyme_data(chrombpnet)
     chrombpnet.add_argument("--peaks", required=True, metavar="BED", help="peaks chosen by 'bpflow select chrombpnet'")
@@ -88,16 +97,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--output-nobias", required=True, metavar="FILE", help="the bias-corrected part alone, to write"
     )
     _add_jitter(chrombpnet, 500)
-    _add_recipe(chrombpnet, filters=512, layers=8)
+    _add_sizes(chrombpnet, filters=512, layers=8)
+    _add_recipe(chrombpnet)
     bpnet = add("bpnet", "a BPNet of one task or several", BPNET_SUMMARY)
     add_stranded_data(bpnet)
     bpnet.add_argument(
         "--control", nargs=2, metavar=("PLUS", "MINUS"), help="bigWigs of a control, whose signal is added"
     )
     _add_jitter(bpnet, 200)
-    _add_recipe(
-        bpnet, filters=64, layers=9, input_length=1000, epochs=200, learning_rate=0.004, batch_size=128, average=0.0
-    )
+    _add_sizes(bpnet, filters=64, layers=9, input_length=1000)
+    _add_recipe(bpnet, epochs=200, learning_rate=0.004, batch_size=128, average=0.0)
     procapnet = add("procapnet", "a ProCapNet", PROCAPNET_SUMMARY)
     add_stranded_data(procapnet)
     procapnet.add_argument(
@@ -111,9 +120,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="share of reads over each base that are unique; bases where not all are train no profile",
     )
     _add_jitter(procapnet, 200)
-    _add_recipe(
-        procapnet, filters=512, layers=8, epochs=500, patience=10, learning_rate=0.0005, batch_size=32, average=0.0
-    )
+    _add_sizes(procapnet, filters=512, layers=8)
+    _add_recipe(procapnet, epochs=500, patience=10, learning_rate=0.0005, batch_size=32, average=0.0)
+    basenji2 = add("basenji2", "a Basenji2 of binned tracks", BASENJI2_SUMMARY)
+    add_bin_data(basenji2)
+    _add_recipe(basenji2, epochs=300, patience=16, learning_rate=0.15, batch_size=4, average=0.0)
 
 
 def _add_enzyme_data(parser: argparse.ArgumentParser) -> None:
@@ -134,12 +145,16 @@ def _add_jitter(parser: argparse.ArgumentParser, jitter: int) -> None:
     )
 
 
+def _add_sizes(parser: argparse.ArgumentParser, *, filters: int, layers: int, input_length: int = 2114) -> None:
+    parser.add_argument("--filters", type=positive_int, default=filters, help="channels of the tower")
+    parser.add_argument("--layers", type=positive_int, default=layers, help="dilated layers of the tower")
+    parser.add_argument("--input-length", type=even_length, default=input_length, help="bases that the model reads")
+    parser.add_argument("--output-length", type=even_length, default=1000, help="bases that it predicts")
+
+
 def _add_recipe(
     parser: argparse.ArgumentParser,
     *,
-    filters: int,
-    layers: int,
-    input_length: int = 2114,
     epochs: int = 50,
     patience: int = 5,
     learning_rate: float = 0.001,
@@ -150,10 +165,6 @@ def _add_recipe(
     parser.add_argument("--output", required=True, metavar="FILE", help="model to write (.safetensors)")
     parser.add_argument("--history", required=True, metavar="TSV", help="losses of each epoch, to write")
     parser.add_argument("--qc", required=True, metavar="JSON", help="record to write")
-    parser.add_argument("--filters", type=positive_int, default=filters, help="channels of the tower")
-    parser.add_argument("--layers", type=positive_int, default=layers, help="dilated layers of the tower")
-    parser.add_argument("--input-length", type=even_length, default=input_length, help="bases that the model reads")
-    parser.add_argument("--output-length", type=even_length, default=1000, help="bases that it predicts")
     parser.add_argument("--epochs", type=positive_int, default=epochs, help="most epochs to train")
     parser.add_argument(
         "--patience",
@@ -167,7 +178,7 @@ def _add_recipe(
         default=average,
         help="keep the weights' average over this many epochs; 0 keeps them as they are",
     )
-    parser.add_argument("--learning-rate", type=positive_float, default=learning_rate, help="of Adam, constant")
+    parser.add_argument("--learning-rate", type=positive_float, default=learning_rate, help="it stays constant")
     add_seed(parser)
     add_computing(parser)
     parser.set_defaults(batch_size=batch_size)
@@ -204,35 +215,41 @@ def run(args: argparse.Namespace) -> None:
     devices = args.devices or (0 if args.device == "cpu" else scheduled_gpus())
     if devices > 1 and not is_launched():
         raise SystemExit(launch(devices, args.arguments))
+    with ExitStack() as stack:
+        _train(args, stack)
+
+
+def _train(args: argparse.Namespace, stack: ExitStack) -> None:
     from bpflow.divergence import TrainingError
     from bpflow.folds import read_fold
     from bpflow.genome import Genome
     from bpflow.interruption import StoppedError, stop_request
-    from bpflow.training import fit
     from bpflow.world import join_world
 
-    prepare = prepare_stranded if args.model in ("bpnet", "procapnet") else prepare_enzyme
+    prepare: dict[str, Callable[..., Prepared | PreparedBins]] = {
+        "bias": prepare_enzyme,
+        "chrombpnet": prepare_enzyme,
+        "bpnet": prepare_stranded,
+        "procapnet": prepare_stranded,
+        "basenji2": partial(prepare_bins, stack),
+    }
     computing = _computing(args)
     checkpoint_path = Path(args.checkpoint) if args.checkpoint else Path(args.output).with_suffix(".checkpoint")
     outputs = [args.output, args.history, args.qc, checkpoint_path, getattr(args, "output_nobias", args.output)]
     require_writable(*outputs)
     add_curve = curves(args.tensorboard) if args.tensorboard else None
     genome = Genome.open(args.genome)
-    model, recipe, windows, training, validation = prepare(args, genome, read_fold(args.fold, genome))
+    prepared = prepare[args.model](args, genome, read_fold(args.fold, genome))
+    model, recipe = prepared.model, prepared.recipe
     if computing.device.type == "cpu" and not args.allow_cpu and model.config.gigaflops > CPU_GIGAFLOPS:
-        _refuse(model, training, recipe, computing)
-    log.info("%d examples an epoch, %d to validate on", len(training), len(validation))
+        _refuse(prepared, computing)
+    log.info("%d examples an epoch, %d to validate on", len(prepared.training), len(prepared.validation))
     inputs = digests(args, genome)
     checkpoint = _checkpoint(args, checkpoint_path, model, recipe, computing, inputs)
     world = join_world(computing.device)
     try:
         with stop_request() as stop:
-            fitted = fit(
-                model,
-                windows,
-                training,
-                validation,
-                recipe,
+            fitted = prepared.fit(
                 device=computing.device,
                 precision=computing.precision,
                 checkpoint=checkpoint,
@@ -252,7 +269,7 @@ def run(args: argparse.Namespace) -> None:
         raise error from None
     world.leave()
     if world.rank == 0:
-        write_trained(args, model.cpu(), recipe, computing, inputs, fitted)
+        write_trained(args, model.cpu(), recipe, computing, inputs, fitted, prepared.metadata)
         write_history(args.history, fitted.history)
         write_record(args, model, recipe, computing, inputs, fitted, world.size)
         checkpoint.remove()
@@ -328,16 +345,16 @@ def _after_epoch(
     return after
 
 
-def _refuse(model: ProfileModel, training: Any, recipe: Recipe, computing: Computing) -> None:
+def _refuse(prepared: Prepared | PreparedBins, computing: Computing) -> None:
     from bpflow.errors import DeviceError
-    from bpflow.training import seconds_per_example
 
     # Two examples are enough: at this size the time goes with their number.
-    each = seconds_per_example(model, batch_size=2, device=computing.device, precision=computing.precision)
-    days = each * len(training) / 86400
+    each = prepared.seconds_per_example(batch_size=2, device=computing.device, precision=computing.precision)
+    examples, epochs = len(prepared.training), prepared.recipe.epochs
+    days = each * examples / 86400
     raise DeviceError(
-        f"a model of this size ({model.config.gigaflops:.0f} GFLOP an example) is too slow to train on this CPU: "
-        f"one training step took {each:.2g} s an example here, so an epoch of {len(training)} examples "
-        f"would take {days:.2g} days, and {recipe.epochs} epochs {days * recipe.epochs:.2g} days. "
+        f"a model of this size ({prepared.model.config.gigaflops:.0f} GFLOP an example) is too slow to train on this "
+        f"CPU: one training step took {each:.2g} s an example here, so an epoch of {examples} examples "
+        f"would take {days:.2g} days, and {epochs} epochs {days * epochs:.2g} days. "
         "Train on a GPU, train a smaller model (--filters 64), or give --allow-cpu to train it here all the same."
     )

@@ -23,7 +23,7 @@ def digests(args: argparse.Namespace, genome: Genome) -> dict[str, str]:
     """SHA-256 of each input file, by option; of several files of one, with commas between."""
     from bpflow.files import sha256
 
-    names = ("signal", "peaks", "nonpeaks", "fold", "selection", "bias_model", "control", "mappability")
+    names = ("signal", "peaks", "nonpeaks", "fold", "selection", "bias_model", "control", "mappability", "bins")
     given = {name: getattr(args, name) for name in names if getattr(args, name, None)}
     given |= {f"task {name}": files for name, *files in getattr(args, "task", ())}
     files = {name: [given] if isinstance(given, str) else given for name, given in given.items()}
@@ -37,12 +37,14 @@ def write_trained(
     computing: Computing,
     inputs: dict[str, str],
     fitted: Fitted,
+    more: dict[str, Any],
 ) -> None:
-    """Write the model, and of a ChromBPNet its bias-corrected part."""
+    """Write the model, and of a ChromBPNet its bias-corrected part; `more` is what the file is to say besides."""
     from bpflow.checkpoints import save_model
     from bpflow.models import ChromBPNet
 
     metadata = {
+        **more,
         "model": args.model,
         "seed": recipe.seed,
         "recipe": recipe.as_dict(),

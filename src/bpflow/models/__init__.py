@@ -9,6 +9,7 @@ import torch
 
 from bpflow.errors import InputError
 from bpflow.models.base import ProfileModel
+from bpflow.models.basenji2 import Basenji2, Basenji2Config
 from bpflow.models.bpnet import BPNet, BPNetConfig, ProCapNet, ProCapNetConfig
 from bpflow.models.chrombpnet import ChromBPNet, ChromBPNetConfig
 from bpflow.models.task_view import TaskView, chosen_task
@@ -17,6 +18,8 @@ __all__ = [
     "KINDS",
     "BPNet",
     "BPNetConfig",
+    "Basenji2",
+    "Basenji2Config",
     "ChromBPNet",
     "ChromBPNetConfig",
     "ProCapNet",
@@ -26,6 +29,10 @@ __all__ = [
     "build",
     "chosen_task",
 ]
+
+
+def _build_basenji2(config: dict[str, Any], generator: torch.Generator | None) -> Basenji2:
+    return Basenji2(Basenji2Config(**config), generator)
 
 
 def _build_bpnet(config: dict[str, Any], generator: torch.Generator | None) -> BPNet:
@@ -43,6 +50,7 @@ def _build_chrombpnet(config: dict[str, Any], generator: torch.Generator | None)
 
 Builder = Callable[[dict[str, Any], torch.Generator | None], ProfileModel]
 KINDS: dict[str, Builder] = {
+    "basenji2": _build_basenji2,
     "bpnet": _build_bpnet,
     "chrombpnet": _build_chrombpnet,
     "procapnet": _build_procapnet,

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-__all__ = ["glorot_uniform_"]
+__all__ = ["glorot_uniform_", "he_normal_"]
+
+# Standard deviation of a standard normal distribution that is cut at 2.
+TRUNCATED = 0.87962566103423978
 
 
 def glorot_uniform_(weight: Tensor, generator: torch.Generator | None = None) -> None:
@@ -16,3 +19,9 @@ def glorot_uniform_(weight: Tensor, generator: torch.Generator | None = None) ->
     limit = math.sqrt(6.0 / ((in_channels + out_channels) * weight[0, 0].numel()))
     with torch.no_grad():
         weight.uniform_(-limit, limit, generator=generator)
+
+
+def he_normal_(weight: Tensor, generator: torch.Generator | None = None) -> None:
+    """Fill with normal draws of variance 2 / fan in, cut at two standard deviations and then scaled, as Keras does."""
+    deviation = math.sqrt(2.0 / weight[0].numel()) / TRUNCATED
+    nn.init.trunc_normal_(weight, std=deviation, a=-2 * deviation, b=2 * deviation, generator=generator)
