@@ -35,8 +35,16 @@ if settings.is_sister(config):
     include: "workflow/rules/sister_demo.smk"
     include: "workflow/rules/genome.smk"
     include: "workflow/rules/folds.smk"
-    include: "workflow/rules/stranded.smk"
-    include: "workflow/rules/motifs.smk"
+
+    if SYSTEM == "basenji2":
+
+        include: "workflow/rules/binned.smk"
+
+    else:
+
+        include: "workflow/rules/stranded.smk"
+        include: "workflow/rules/motifs.smk"
+    include: "workflow/rules/sister_report.smk"
     include: "workflow/rules/sister_targets.smk"
 
 else:

@@ -29,7 +29,7 @@ from bpflow.files import atomic_path, write_json
 CHROMOSOMES = {"chr1": 150_000, "chr2": 120_000, "chr3": 100_000, "chr4": 90_000, "chr5": 80_000, "chr6": 60_000}
 SPACING = (900, 1_500)  # from one planted place to the next
 EDGE = 2_500  # bases without a place at each end of a chromosome
-CENTRE_OFFSET = 60  # a peak's middle is off its place by up to this
+CENTRE_OFFSET = 30  # a peak's middle is off its place by up to this
 BACKGROUND = 0.003  # expected reads per base and strand
 
 # procapnet: TATA box and initiator (Smale and Kadonaga, Annu. Rev. Biochem. 2003), and a site of ETS factors.
@@ -155,6 +155,9 @@ def basenji2(output: Path, genome: dict[str, np.ndarray], rng: np.random.Generat
     for factor, track in tracks.items():
         write_counts(output / f"{factor}.bw", draw(track, rng))
         write_values(output / "truth" / f"{factor}.bw", track)
+    rows = [f"{factor}\t{output / factor}.bw\tsum\tends at sites of {factor}\n" for factor in FACTORS]
+    with atomic_path(output / "tracks.tsv") as temporary:
+        temporary.write_text("identifier\tfile\tsum_stat\tdescription\n" + "".join(rows), encoding="utf-8")
     return places
 
 

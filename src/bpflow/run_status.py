@@ -30,7 +30,7 @@ STEPS: dict[str, tuple[str, ...]] = {
     "model": (
         *("train_chrombpnet", "evaluate_chrombpnet", "gather_chrombpnet"),
         *("average_footprints", "recovery", "official_weights"),
-        *("train_stranded", "evaluate_task", "stranded_recovery", "train_bins", "evaluate_bins"),
+        *("train_stranded", "evaluate_task", "stranded_recovery", "train_bins", "evaluate_bins", "bin_recovery"),
     ),
     "use": (
         *("tracks", "contribution_parts", "gather_contributions", "contributions"),

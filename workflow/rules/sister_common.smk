@@ -37,12 +37,12 @@ wildcard_constraints:
     head="|".join(HEADS),
 
 
-def options_of(section):
+def options_of(section, but=()):
     """Options of a command for the keys of a section that say anything; it knows what was published for the others."""
-    given = {
-        key: value for key, value in CONFIG[section].items() if value is not None and key not in ("system", "allow_cpu")
-    }
-    return " ".join(f"--{key.replace('_', '-')} {value}" for key, value in given.items())
+    other = ("system", "allow_cpu", *but)
+    given = {key: value for key, value in CONFIG[section].items() if value is not None and key not in other}
+    values = {key: " ".join(map(str, value)) if isinstance(value, list) else value for key, value in given.items()}
+    return " ".join(f"--{key.replace('_', '-')} {value}" for key, value in values.items())
 
 
 def computing():
@@ -72,7 +72,10 @@ def of_tasks(pattern, **wildcards):
 
 
 def sister_files():
-    """What a run of BPNets or ProCapNets ends with, beside its page."""
+    """What a run ends with, beside its page."""
+    if SYSTEM == "basenji2":
+        files = ["bins/metrics.json", *(["bins/recovery.json"] if CONFIG["truth"] else [])]
+        return collect("<results>/{sample}/{file}", sample=SAMPLES, file=files)
     files = of_tasks("<results>/{sample}/fold_{fold}/tasks/{task}/metrics.json", fold=FOLDS)
     files += of_tasks("<results>/{sample}/mean/motifs/{task}/{head}/motifs.json", head=HEADS)
     if CONFIG["variants"]["file"]:

@@ -8,7 +8,7 @@ import logging
 from bpflow.cli.options import non_negative_int
 from bpflow.files import atomic_path
 
-SUMMARY = "One self-contained HTML page over a run of BPNets or ProCapNets: can it be trusted, and why."
+SUMMARY = "One self-contained HTML page over a run of BPNets, ProCapNets or Basenji2s: can it be trusted, and why."
 
 log = logging.getLogger("bpflow")
 
@@ -16,7 +16,9 @@ log = logging.getLogger("bpflow")
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``bpflow sister-report``."""
     parser.add_argument("--results", required=True, metavar="DIR", help="output tree of the run")
-    parser.add_argument("--system", required=True, choices=("bpnet", "procapnet"), help="which model was trained")
+    parser.add_argument(
+        "--system", required=True, choices=("bpnet", "procapnet", "basenji2"), help="which model was trained"
+    )
     parser.add_argument("--samples", required=True, nargs="+", metavar="NAME", help="samples, in the page's order")
     parser.add_argument(
         "--folds", required=True, nargs="+", type=non_negative_int, metavar="K", help="numbers of the folds"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -86,11 +86,14 @@ def training_table(rows: Sequence[tuple[str, ...]]) -> Table:
     return table("Training runs", columns, rows)
 
 
-def loss_curves(name: str, history: pd.DataFrame, training: Record) -> Figures:
-    """Total, profile and count loss of each epoch."""
+LOSSES = {"Total loss": "loss", "Profile loss": "profile_loss", "Counts loss": "counts_loss"}
+
+
+def loss_curves(name: str, history: pd.DataFrame, training: Record, *, titles: Mapping[str, str] = LOSSES) -> Figures:
+    """Losses of each epoch; `titles` are columns of the history by what they are called."""
     panels = [
         Panel(title, figures.training_curve(history, column, training.get("best_epoch")))
-        for title, column in (("Total loss", "loss"), ("Profile loss", "profile_loss"), ("Counts loss", "counts_loss"))
+        for title, column in titles.items()
     ]
     return Figures(
         f"{name}: loss by epoch",

@@ -13,7 +13,7 @@ from bpflow.report.run import FoldResult, ModelResult
 __all__ = ["GROUPS", "METRICS", "MODELS", "bias_responses", "mean", "metric", "metrics_section"]
 
 GROUPS = {"peaks": "peaks", "nonpeaks": "non-peaks", "peaks_and_nonpeaks": "both"}
-MODELS = {"bias": "Bias model", **MODEL_NAMES}
+MODELS = {"bias": "Bias model", **MODEL_NAMES, "basenji2": "Basenji2"}
 COUNTS_METRICS = {
     "pearsonr": "counts: Pearson r",
     "spearmanr": "counts: Spearman ρ",

@@ -39,6 +39,9 @@ REQUIRED = {
     "bias_choice": ("candidates", "folds", "chosen", "reasoning", "limits", "tie"),
     "loci": ("loci", "peaks"),
     "regions": ("stage",),
+    "bins": ("targets", "windows", "bins"),
+    "bin_metrics": ("metrics",),
+    "bin_recovery": ("tracks",),
     "stranded_recovery": ("tasks",),
     "comparison": ("samples", "pairs", "shared_within"),
 }

@@ -1,16 +1,17 @@
-"""The page of a run of BPNets or ProCapNets: what was trained, how each task is predicted, and what was learned."""
+"""The page of a run of sister models: what was trained, how each task is predicted, and what was learned."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from bpflow.files import read_json
 from bpflow.report import figures
+from bpflow.report.bins import bins_section
 from bpflow.report.blocks import Badge, Block, Facts, Figures, Legend, Link, Panel, Section, anchor, table
 from bpflow.report.collect import HISTORY_COLUMNS, REGION_COLUMNS
 from bpflow.report.fold import example_profiles, loss_curves, training_row, training_table
@@ -30,6 +31,12 @@ __all__ = ["render_sisters"]
 
 # Fewer test regions than this make every metric uncertain, and the page says so.
 FEW = 200
+
+
+class Named(NamedTuple):
+    """A sample as the head of the page knows it."""
+
+    name: str
 
 
 @dataclass(frozen=True)
@@ -65,7 +72,7 @@ def render_sisters(
     results
         The output tree of the workflow.
     system
-        ``bpnet`` or ``procapnet``.
+        ``bpnet``, ``procapnet`` or ``basenji2``.
     samples, folds
         Names and numbers to show.
     config
@@ -80,24 +87,31 @@ def render_sisters(
     """
     reader = Reader(Path(results))
     settings = read_json(config, "the resolved configuration")
-    tasks = {row["name"]: tuple(task["name"] for task in row["tasks"]) for row in settings["sheet"]}
     genome = reader.record("genome/genome.json", "genome")
     split = reader.record("folds/folds.json", "folds")
-    read = [_sample(reader, name, tasks[name], system, folds) for name in samples]
+    places = {name: anchor(f"s{index}", name) for index, name in enumerate(samples, start=1)}
+    if system == "basenji2":
+        details = [bins_section(reader, name, folds, here) for name, here in places.items()]
+    else:
+        tasks = {row["name"]: tuple(task["name"] for task in row["tasks"]) for row in settings["sheet"]}
+        examples = limits_for(len(samples) * len(folds)).examples
+        read = [_sample(reader, name, tasks[name], system, folds) for name in samples]
+        details = [_section(sample, places[sample.name], system, examples) for sample in read]
+    for name, section in zip(samples, details, strict=True):
+        state = worst([check for check in reader.checks if check.sample == name])
+        section.badge = Badge(state) if state else None
     run = Run(
         stage="all",
         genome=genome,
         folds={**split, "folds": [entry for entry in split["folds"] if entry.get("fold") in folds]},
-        samples=tuple(read),  # type: ignore[arg-type]
+        samples=tuple(Named(name) for name in samples),  # type: ignore[misc]
         checks=tuple(reader.checks),
         messages=tuple(dict.fromkeys(reader.messages)),
         benchmarks=tuple(read_benchmarks(Path(results), samples, folds)),
         config=settings,
         left_out=tuple(reader.left_out),
     )
-    examples = limits_for(len(samples) * len(folds)).examples
-    details = [_section(run, sample, index, system, examples) for index, sample in enumerate(read, start=1)]
-    names = [Link(sample.name, f"#{section.id}") for sample, section in zip(read, details, strict=True)]
+    names = [Link(name, f"#{here}") for name, here in places.items()]
     provenance = Section("provenance", "Provenance", children=how_it_ran(run))
     return page_of(run, names, [genome_section(run), *details, provenance], title=title), len(run.checks)
 
@@ -141,10 +155,8 @@ def _motifs(reader: Reader, sample: str, tasks: Sequence[str]) -> Iterator[Recor
                 yield {**found, "view": task}
 
 
-def _section(run: Run, sample: Sister, index: int, system: str, examples: int) -> Section:
-    here = anchor(f"s{index}", sample.name)
-    state = worst([check for check in run.checks if check.sample == sample.name])
-    section = Section(here, sample.name, badge=Badge(state) if state else None)
+def _section(sample: Sister, here: str, system: str, examples: int) -> Section:
+    section = Section(here, sample.name)
     section.blocks = [
         Facts(
             [

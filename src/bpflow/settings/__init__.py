@@ -21,6 +21,7 @@ from bpflow.settings.sisters import (
     read_sister_samples,
     resolve_sister_config,
     resolved_sisters,
+    track_files,
 )
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "schema_keys",
     "stopping_verdicts",
     "threshold_factor",
+    "track_files",
     "write_plan",
     "write_resolved",
 ]

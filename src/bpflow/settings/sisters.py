@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+import csv
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from bpflow.errors import InputError
@@ -16,7 +18,15 @@ from bpflow.settings.paths import existing_path, made_by_demo
 from bpflow.settings.schema import check_schema
 from bpflow.settings.sheet import check_name, sheet_rows, split_list
 
-__all__ = ["SisterSample", "Task", "is_sister", "read_sister_samples", "resolve_sister_config", "resolved_sisters"]
+__all__ = [
+    "SisterSample",
+    "Task",
+    "is_sister",
+    "read_sister_samples",
+    "resolve_sister_config",
+    "resolved_sisters",
+    "track_files",
+]
 
 # Columns that only one kind of model knows.
 OF_SYSTEM = {
@@ -192,6 +202,14 @@ def resolved_sisters(config: Mapping[str, Any], samples: Mapping[str, SisterSamp
         for sample in samples.values()
     ]
     return {**config, "sheet": sheet}
+
+
+def track_files(table: str) -> list[str]:
+    """The bigWigs that a table of tracks names; none where the table is still to be made."""
+    if not Path(table).exists():
+        return []
+    with Path(table).open(encoding="utf-8", newline="") as handle:
+        return [row["file"] for row in csv.DictReader(handle, delimiter="\t") if row.get("file")]
 
 
 def _joined(
