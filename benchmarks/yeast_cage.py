@@ -123,10 +123,10 @@ def divided(regions: pd.DataFrame, genome: Genome, width: int) -> dict[str, pd.D
 
 
 def config_of(system: str) -> BPNetConfig:
-    """Published sizes, but for fewer filters of a ProCapNet."""
+    """Published sizes, but for fewer filters."""
     if system == "procapnet":
         return ProCapNetConfig(filters=FILTERS, tasks=TASKS)
-    return BPNetConfig(**{**BPNetConfig.published().model_dump(), "tasks": TASKS})
+    return BPNetConfig(**{**BPNetConfig.published().model_dump(), "tasks": TASKS, "filters": FILTERS})
 
 
 def run(
