@@ -79,7 +79,8 @@ class Batches(Protocol):
 
 def batches_on(windows: Windows, device: torch.device) -> Batches:
     """Batches for `device`: gathered on it where it is a GPU with room for genome and signal, else on the host."""
-    if device.type == "cuda" and isinstance(windows.signal, SignalTrack) and windows.mappability is None:
+    alone = windows.mappability is None and windows.control is None
+    if device.type == "cuda" and isinstance(windows.signal, SignalTrack) and alone:
         needed = windows.genome.size + SITE_BYTES * windows.signal.positions.size
         free, _ = torch.cuda.mem_get_info(device)
         if needed < RESIDENT_SHARE * free:

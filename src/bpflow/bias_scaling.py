@@ -48,8 +48,8 @@ def scale_bias(
     centers
         (N,) int64 centres of background regions, as ``Genome.global_positions``; windows must lie within chromosomes.
     """
-    if not isinstance(model, BPNet):
-        raise InputError(f"a {type(model).__name__}", expected="a bias model (one tower with one count head)")
+    if not isinstance(model, BPNet) or model.config.outputs.tracks > 1:
+        raise InputError(f"a {type(model).__name__}", expected="a bias model (one tower with one profile and count)")
     if not len(centers):
         raise InputError("no region to scale the bias model on", expected="at least one non-peak of train or valid")
     config = model.config

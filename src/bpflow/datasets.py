@@ -6,6 +6,7 @@ the ones before it, so that a resumed training continues exactly.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -103,7 +104,7 @@ class Windows:
         if self.mappability is not None and masked:
             # Reads of both strands are placed alike, so every track has the same row.
             mappable = self.mappability.windows(starts, width, reverse)
-            mask = np.tile(mappable[:, None], (1, counts[0].size // width, 1)).reshape(counts.shape)
+            mask = np.tile(mappable[:, None], (1, math.prod(counts.shape[1:]) // width, 1)).reshape(counts.shape)
         if self.control is not None:
             control = self.control.windows(starts, width, reverse)
         return Batch(codes, counts, mask, control)

@@ -37,7 +37,7 @@ class TrainingError(BpflowError, RuntimeError):
 
 
 def require_varying_counts(windows: Windows, training: Examples) -> None:
-    """Stop where the observed counts of all training windows are equal: there is nothing to learn.
+    """Stop where the observed counts of all training windows are equal, of any group: there is nothing to learn.
 
     Raises
     ------
@@ -46,11 +46,12 @@ def require_varying_counts(windows: Windows, training: Examples) -> None:
     """
     centers = training.epoch(1).centers
     totals = windows.signal.sums(centers - windows.output_length // 2, windows.output_length)
-    totals = totals.reshape(len(totals), -1).sum(axis=1)
-    if len(totals) > 1 and np.ptp(totals) == 0:
+    groups = totals.reshape(len(totals), -1)
+    equal = np.flatnonzero(np.ptp(groups, axis=0) == 0)
+    if len(totals) > 1 and len(equal):
         raise InputError(
-            f"all {len(totals)} training windows hold exactly {totals[0]} insertions",
-            where=windows.signal.path,
+            f"all {len(totals)} training windows hold exactly {groups[0, equal[0]]} insertions",
+            where=windows.signal.paths[equal[0]],
             expected="counts that vary from region to region",
             mend="Check that regions and signal belong to the same sample and assembly",
         )

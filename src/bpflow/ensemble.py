@@ -93,6 +93,7 @@ def load_ensemble(paths: Sequence[str | os.PathLike[str]], task: str | None = No
             ("kind", kind, kinds[0]),
             ("input length", model.config.input_length, loaded[0].model.config.input_length),
             ("output length", model.config.output_length, loaded[0].model.config.output_length),
+            ("strands", model.config.outputs.strands, loaded[0].model.config.outputs.strands),
             ("tasks", ", ".join(model.config.outputs.names), ", ".join(loaded[0].model.config.outputs.names)),
         ):
             if found != expected:

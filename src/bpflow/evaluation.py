@@ -127,8 +127,14 @@ def evaluate(
         group of regions are those of :mod:`bpflow.yardsticks`.
     table
         One row a region.
+
+    Raises
+    ------
+    InputError
+        No such predictions, a damaged file, another genome, or another number of strands than was observed.
     """
     with open_predictions(predictions, genome) as file:
+        _require_strands(file, signal)
         table = score_regions(file, signal, genome, seed=seed)
         examples = _examples(file, table, signal, genome)
         attributes, output_length, strands = file.attributes, file.output_length, file.strands
@@ -282,6 +288,17 @@ def summarise(table: pd.DataFrame, *, model_kind: str, task: str = "") -> dict[s
     result["verdicts"] = verdicts(result["yardsticks"], model_kind, task)
     result["messages"] = messages
     return result
+
+
+def _require_strands(file: Predictions, signal: Signal) -> None:
+    observed = signal.windows(np.zeros(0, dtype=np.int64), file.output_length).shape[1] // file.output_length
+    if observed != file.strands:
+        raise InputError(
+            f"a signal of {observed} strands" if observed > 1 else "a signal without strands",
+            where=", ".join(signal.paths),
+            expected=f"one of {file.strands}, as the predictions" if file.strands > 1 else "one without, as predicted",
+            mend="Give --signal as many bigWigs as strands were predicted",
+        )
 
 
 def _starts(file: Predictions, genome: Genome) -> np.ndarray:

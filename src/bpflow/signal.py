@@ -81,6 +81,11 @@ class SignalTrack:
             return cls(_mapped(positions, kind), _mapped(counts, np.dtype(np.int32)), str(bigwig))
 
     @property
+    def paths(self) -> tuple[str, ...]:
+        """The bigWig alone, as of :class:`bpflow.signal_groups.Signal`."""
+        return (self.path,)
+
+    @property
     def total(self) -> int:
         """Insertions of the whole track."""
         return int(self.counts.sum(dtype=np.int64))

@@ -19,8 +19,8 @@ class Signal(Protocol):
     """What windows of counts are gathered from: one track, or groups of them."""
 
     @property
-    def path(self) -> str:
-        """The files it was read from."""
+    def paths(self) -> tuple[str, ...]:
+        """What each group was read from."""
         ...
 
     def windows(self, global_starts: np.ndarray, width: int, reverse: np.ndarray | None = None) -> np.ndarray:
@@ -51,9 +51,11 @@ class SignalGroups:
     partners: tuple[int, ...]
 
     @property
-    def path(self) -> str:
-        """The files it was read from."""
-        return ", ".join(track.path for track in self.tracks)
+    def paths(self) -> tuple[str, ...]:
+        """What each group was read from, G texts; the files of strands have a comma between."""
+        each = len(self.tracks) // self.groups
+        files = [track.path for track in self.tracks]
+        return tuple(", ".join(files[first : first + each]) for first in range(0, len(files), each))
 
     def windows(self, global_starts: np.ndarray, width: int, reverse: np.ndarray | None = None) -> np.ndarray:
         """Counts in windows of equal width.
@@ -75,13 +77,13 @@ class SignalGroups:
         tracks = np.stack([track.windows(global_starts, width) for track in self.tracks], axis=1)
         if reverse is not None and reverse.any():
             tracks[reverse] = tracks[reverse][:, list(self.partners), ::-1]
-        grouped = tracks.reshape(len(tracks), self.groups, -1)
+        grouped = tracks.reshape(len(tracks), self.groups, width * len(self.tracks) // self.groups)
         return grouped[:, 0] if self.groups == 1 else grouped
 
     def sums(self, global_starts: np.ndarray, width: int) -> np.ndarray:
         """Totals of each group in windows of equal width, (N, G) int64; (N,) of one group."""
         sums = np.stack([track.sums(global_starts, width) for track in self.tracks], axis=1)
-        grouped = sums.reshape(len(sums), self.groups, -1).sum(axis=2)
+        grouped = sums.reshape(len(sums), self.groups, len(self.tracks) // self.groups).sum(axis=2)
         return grouped[:, 0] if self.groups == 1 else grouped
 
 

@@ -55,27 +55,36 @@ def ends_on(tracks: Iterable[SignalTrack], genome: Genome, chromosomes: Sequence
 
 
 def _clusters(tracks: Sequence[SignalTrack], genome: Genome, distance: int, least: float, strand: str) -> pd.DataFrame:
-    positions = np.concatenate([track.positions for track in tracks]).astype(np.int64)
-    places, rows = np.unique(positions, return_inverse=True)
-    ends = np.bincount(rows, weights=np.concatenate([track.counts for track in tracks]), minlength=len(places))
-    starts = np.array([genome.offsets[name] for name in genome.names], dtype=np.int64)
-    chromosome = np.searchsorted(starts, places, side="right") - 1
-    apart = (np.diff(places) > distance) | (np.diff(chromosome) > 0)
-    first = np.flatnonzero(np.append(True, apart)) if len(places) else np.zeros(0, dtype=np.int64)
-    last = np.append(first[1:], len(places)) - 1
-    totals = np.add.reduceat(ends, first) if len(first) else np.zeros(0)
+    return pd.concat(
+        [_on_one(tracks, genome, name, distance, least).assign(strand=strand) for name in genome.names],
+        ignore_index=True,
+    )
+
+
+def _on_one(
+    tracks: Sequence[SignalTrack], genome: Genome, chromosome: str, distance: int, least: float
+) -> pd.DataFrame:
+    """Clusters on one chromosome, whose sites alone are held in memory."""
+    start, found = genome.offsets[chromosome], []
+    for track in tracks:
+        (first,), (stop,) = track.between(np.array([start]), np.array([start + genome.sizes[chromosome]]))
+        found.append((track.positions[first:stop], track.counts[first:stop]))
+    positions, counts = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    places, rows = np.unique(positions.astype(np.int64) - start, return_inverse=True)
+    ends = np.bincount(rows, weights=counts, minlength=len(places))
+    firsts = np.flatnonzero(np.diff(places, prepend=-distance - 1) > distance)
+    stops = np.append(firsts[1:], len(places))[: len(firsts)]
+    totals = np.add.reduceat(ends, firsts) if len(firsts) else np.zeros(0)
     kept = totals >= least
-    first, last, totals = first[kept], last[kept], totals[kept]
-    summits = [int(start + ends[start : stop + 1].argmax()) for start, stop in zip(first, last, strict=True)]
-    offsets = starts[chromosome[first]]
+    firsts, stops, totals = firsts[kept], stops[kept], totals[kept]
+    summits = np.array([row + ends[row:end].argmax() for row, end in zip(firsts, stops, strict=True)], dtype=np.int64)
     return pd.DataFrame(
         {
-            "chrom": np.array(genome.names, dtype=object)[chromosome[first]],
-            "start": places[first] - offsets,
-            "end": places[last] + 1 - offsets,
-            "summit": places[summits] - places[first] if summits else np.zeros(0, dtype=np.int64),
+            "chrom": chromosome,
+            "start": places[firsts],
+            "end": places[stops - 1] + 1,
+            "summit": places[summits] - places[firsts],
             "score": totals.astype(np.int64),
-            "strand": strand,
             "signal": totals,
             "pvalue": -1.0,
             "qvalue": -1.0,

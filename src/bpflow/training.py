@@ -226,11 +226,15 @@ def centre_counts(model: BPNet, windows: Windows, training: Examples) -> None:
     what those have become by then depends on the seed.
     """
     epoch = training.epoch(1)
-    batch = windows.gather(epoch.centers[:CENTRED_ON], epoch.reverse[:CENTRED_ON])
-    observed = torch.from_numpy(np.log1p(batch.counts.sum(axis=-1)).mean(axis=0, keepdims=True)).float()
-    pieces = torch.from_numpy(batch.codes).split(CPU_PIECE)
-    predicted = torch.cat([model(one_hot(codes, model.config.channels)).log_counts for codes in pieces])
-    model.counts.bias.add_((observed - predicted.mean(0)).flatten())
+    first = Epoch(epoch.centers[:CENTRED_ON], epoch.reverse[:CENTRED_ON], masked=False)
+    totals, predicted = [], []
+    for batch in windows.batches(first, CPU_PIECE):
+        codes = one_hot(torch.from_numpy(batch.codes), model.config.channels)
+        control = None if batch.control is None else torch.from_numpy(batch.control)
+        totals.append(batch.counts.sum(axis=-1))
+        predicted.append(model(codes, control).log_counts)
+    observed = torch.from_numpy(np.log1p(np.concatenate(totals)).mean(axis=0, keepdims=True)).float()
+    model.counts.bias.add_((observed - torch.cat(predicted).mean(0)).flatten())
 
 
 def seconds_per_example(

@@ -57,6 +57,8 @@ class Identity:
         Of the null variants and of the choice of peaks.
     precision
         Of the convolutions.
+    task
+        The one that was asked for, of models of several.
     version
         Of this package.
     """
@@ -74,6 +76,7 @@ class Identity:
     n_peaks: int
     seed: int
     precision: str
+    task: str | None = None
     version: str = __version__
 
     @classmethod

@@ -11,7 +11,7 @@ import torch
 
 from bpflow.checkpoints import load_model
 from bpflow.errors import InputError
-from bpflow.models import BPNet, ChromBPNet, ProfileModel, named_task, one_task
+from bpflow.models import ChromBPNet, ProfileModel, chosen_task
 from bpflow.prediction import Prediction, expected_counts, predict_codes, probabilities
 
 __all__ = [
@@ -69,10 +69,10 @@ def load_part(
     path: str | os.PathLike[str], view: Literal["corrected", "bias"], task: str | None = None
 ) -> ProfileModel:
     """Load one part of a ChromBPNet, or one task of another model, whatever the view."""
-    model, _ = load_model(path)
+    model = chosen_task(load_model(path)[0], task)
     if isinstance(model, ChromBPNet):
         return model.bias if view == "bias" else model.accessibility
-    return one_task(model, named_task(model, task)) if isinstance(model, BPNet) else model
+    return model
 
 
 def predict_views(

@@ -24,6 +24,8 @@ from bpflow.cli import main
 from bpflow.formats.keras import write_keras
 from bpflow.models import BPNet, BPNetConfig
 from bpflow.new_hdf5 import new_hdf5
+from bpflow.prediction import Prediction
+from bpflow.prediction_file import write_predictions
 from bpflow.regions import from_centers, write_regions
 from unit import simulated
 
@@ -106,6 +108,21 @@ class Kit:
             *extra,
         ]
 
+    def train_strands(self, model: str, tasks: list[list[str]], *extra: str, peaks: str | None = None) -> list[str]:
+        return [
+            *("train", model, *(word for task in tasks for word in ("--task", *task)), "--genome", str(self.genome)),
+            *("--peaks", peaks or self.regions(), "--fold", self.json("fold.json", FOLD), "--device", "cpu"),
+            *("--output", self.out("m.safetensors"), "--history", self.out("h.tsv"), "--qc", self.out("t.json")),
+            *("--input-length", "200", "--output-length", "80", "--filters", "4", "--layers", "2", *extra),
+        ]
+
+    def strands(self, name: str = "a") -> list[str]:
+        return [name, self.bigwig(f"{name}_plus.bw"), self.bigwig(f"{name}_minus.bw")]
+
+    def clusters(self, signal: str, *extra: str) -> list[str]:
+        outputs = ("--output", self.out("c.narrowPeak"), "--qc", self.out("c.json"))
+        return ["clusters", "--plus", signal, "--genome", str(self.genome), *outputs, *extra]
+
     def predict(self, model: str, *extra: str) -> list[str]:
         return ["predict", "--model", model, "--genome", str(self.genome), "--output", self.out("p.h5"), *extra]
 
@@ -135,6 +152,23 @@ def keras_file(kit):
     model = BPNet(BPNetConfig(input_length=300, output_length=100, filters=4, layers=2))
     write_keras(model, kit.folder / "model.h5", kind="bias")
     return kit.folder / "model.h5"
+
+
+def stranded_model(kit):
+    config = BPNetConfig(input_length=300, output_length=100, filters=4, layers=2, tasks=("a", "b"), strands=2)
+    save_model(BPNet(config), kit.folder / "strands.safetensors", metadata={"model": "bpnet"})
+    return str(kit.folder / "strands.safetensors")
+
+
+def stranded_predictions(kit):
+    attributes, coordinates = (
+        {"strands": 2},
+        {"coords_chrom": np.array(["chr1"], dtype=object), "coords_center": np.array([5000])},
+    )
+    path = kit.folder / "strands.h5"
+    with write_predictions(path, coordinates, width=200, attributes=attributes) as writer:
+        writer.append(Prediction(np.zeros((1, 200), np.float32), np.zeros(1, np.float32)))
+    return str(path)
 
 
 def other_hdf5(kit):
@@ -383,6 +417,101 @@ MISTAKES = {
     "a module of PyTorch, not its weights": (
         lambda k: ["convert", saved_module(k), k.out("m.safetensors")],
         r"not the weights of a model alone, .*Of a whole module save the weights: torch\.save\(model\.state_dict\(\)",
+    ),
+    # Strands and tasks.
+    "a task without a bigWig": (
+        lambda k: k.train_strands("bpnet", [["a"]]),
+        "--task: a. Expected a name and one bigWig",
+    ),
+    "a task of three bigWigs": (
+        lambda k: k.train_strands("procapnet", [[*k.strands(), "third.bw"]]),
+        r"--task: a .*third\.bw\. Expected a name and one bigWig",
+    ),
+    "tasks of one and of two strands": (
+        lambda k: k.train_strands("bpnet", [k.strands(), k.strands("b")[:2]]),
+        "--task: .*all tasks alike",
+    ),
+    "two tasks of one name": (
+        lambda k: k.train_strands("bpnet", [k.strands(), ["a", *k.strands("b")[1:]]]),
+        "'a', 'a'.*a name of its own for each",
+    ),
+    "one bigWig for both strands": (
+        lambda k: k.train_strands("procapnet", [["a", k.bigwig(), k.bigwig()]]),
+        r"signal\.bw twice. Expected a bigWig of its own",
+    ),
+    "a control of one strand": (
+        lambda k: k.train_strands("bpnet", [k.strands()], "--control", k.bigwig()),
+        "--control: expected 2 arguments",
+    ),
+    "a control for a ProCapNet": (
+        lambda k: k.train_strands("procapnet", [k.strands()], "--control", *k.strands("c")[1:]),
+        "unrecognized arguments: --control",
+    ),
+    "peaks without room": (
+        lambda k: k.train_strands("procapnet", [k.strands()], peaks=k.regions("edge.bed", (150,))),
+        "no peak to train on",
+    ),
+    "peaks without any to validate on": (
+        lambda k: k.train_strands("bpnet", [k.strands()], peaks=k.text("p.bed", "chr1\t5000\t5300\n")),
+        "no region to validate on",
+    ),
+    "non-peaks on other chromosomes": (
+        lambda k: k.train_strands("procapnet", [k.strands()], "--nonpeaks", k.text("n.bed", "chr2\t5000\t5300\n")),
+        r"n\.bed: no non-peak to train on",
+    ),
+    "batches too small for non-peaks": (
+        lambda k: k.train_strands("procapnet", [k.strands()], "--nonpeaks", k.regions("n.bed"), "--batch-size", "7"),
+        "--batch-size 7 with --nonpeaks. Expected 8 or more",
+    ),
+    "mappability that is no bigWig": (
+        lambda k: k.train_strands("procapnet", [k.strands()], "--mappability", k.text("m.bw", "x")),
+        r"m\.bw: not a bigWig",
+    ),
+    "a strand without ends in peaks": (
+        lambda k: k.train_strands("bpnet", [["a", k.bigwig(), k.bigwig("silent.bw", sizes={"chr3": 30_000})]]),
+        r"silent\.bw: all 2 training windows hold exactly 0 insertions",
+    ),
+    "no task of a model of two": (
+        lambda k: k.predict(stranded_model(k), "--regions", k.regions()),
+        "--task: no task. Expected one of a, b",
+    ),
+    "a task that the model has not": (
+        lambda k: k.predict(stranded_model(k), "--regions", k.regions(), "--task", "c"),
+        "--task: the task 'c'. Expected one of a, b",
+    ),
+    "a task of a model without": (
+        lambda k: k.predict(str(keras_file(k)), "--regions", k.regions(), "--task", "c"),
+        "--task: the task 'c'. Expected none",
+    ),
+    "one bigWig of two predicted strands": (
+        lambda k: k.predict(stranded_model(k), "--regions", k.regions(), "--task", "a", "--bigwig", k.out("p.bw")),
+        "--bigwig: 1 files. Expected 2, one for each strand",
+    ),
+    "one bigWig named for both predicted strands": (
+        lambda k: k.predict(
+            stranded_model(k), "--regions", k.regions(), "--task", "a", "--bigwig", k.out("p.bw"), k.out("p.bw")
+        ),
+        "--bigwig: 1 files. Expected 2, one for each strand",
+    ),
+    "one strand observed of two predicted": (
+        lambda k: k.evaluate(stranded_predictions(k)),
+        r"signal\.bw: a signal without strands. Expected one of 2, as the predictions",
+    ),
+    "tasks as an official file": (
+        lambda k: ["convert", stranded_model(k), k.out("m.h5")],
+        "a bpnet that is no part of a ChromBPNet",
+    ),
+    "a model of strands as a bias model": (
+        lambda k: [
+            *("scale-bias", "--model", stranded_model(k), "--genome", str(k.genome), "--signal", k.bigwig()),
+            *("--nonpeaks", k.regions(), "--fold", k.json("fold.json", FOLD)),
+            *("--output", k.out("b.safetensors"), "--qc", k.out("b.json")),
+        ],
+        "a BPNet. Expected a bias model",
+    ),
+    "no cluster": (
+        lambda k: k.clusters(k.bigwig(), "--min-per-million", "2000000"),
+        r"signal\.bw: no cluster of .* ends or more",
     ),
     # What was whole when it was written.
     "an encoded genome that was cut short": (

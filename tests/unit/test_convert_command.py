@@ -99,6 +99,12 @@ def test_kind_is_asked_for_where_nothing_says_it(tmp_path, capsys):
     assert "bpnet_1st_conv" in {name.split("/")[0] for name in datasets(tmp_path / "other.h5")}
 
 
+def test_models_of_strands_are_kept_as_ours(tmp_path, capsys):
+    save_model(tower(strands=2), tmp_path / "m.safetensors", metadata={"model": "procapnet"})
+    assert "that is no part of a ChromBPNet" in refused(capsys, tmp_path / "m.safetensors", tmp_path / "m.h5")
+    assert not (tmp_path / "m.h5").exists()
+
+
 def test_like_takes_over_an_official_configuration(shared_data, tmp_path):
     official = shared_data / "golden" / "chrombpnet-1.0.1" / "chrombpnet.h5"
     model, layout = read_keras(official)

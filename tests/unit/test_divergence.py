@@ -11,6 +11,7 @@ from bpflow.divergence import diagnosis, flat_loss, require_varying_counts
 from bpflow.errors import InputError
 from bpflow.losses import losses
 from bpflow.models.outputs import Output
+from bpflow.signal_groups import SignalGroups
 from unit import simulated
 
 NONE = np.zeros(0, dtype=np.int64)
@@ -41,6 +42,28 @@ def test_counts_that_vary_are_accepted():
     signal = np.zeros(2000, dtype=np.int32)
     signal[100] = 1
     require_varying_counts(windows(signal), TrainingSet(NONE, CENTERS))
+
+
+def groups(*signals, number):
+    tracks = tuple(simulated.signal_track(signal, f"{row}.bw") for row, signal in enumerate(signals))
+    return Windows(np.zeros(2000, dtype=np.uint8), SignalGroups(tracks, number, (1, 0)), 60, 20)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_the_flat_loss_of_strands_is_that_of_their_groups(number):
+    made = groups(*np.random.default_rng(3).poisson(0.4, (2, 2000)), number=number)
+    counts = torch.from_numpy(made.gather(CENTERS, np.zeros(len(CENTERS), dtype=bool)).counts)
+    logs = torch.log1p(counts.sum(-1).float()).mean(0).expand(counts.shape[:-1])
+    expected = losses(Output(torch.zeros(counts.shape), logs), counts, 3.0).total.item()
+    epoch = validation_set(NONE, CENTERS, negative_ratio=1, seed=1)
+    assert flat_loss(made, epoch, 3.0) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_strand_without_ends_is_refused_by_its_file_where_it_has_a_count():
+    signal = np.random.default_rng(3).poisson(0.4, 2000)
+    with pytest.raises(InputError, match=r"^1\.bw: all 36 training windows hold exactly 0 insertions"):
+        require_varying_counts(groups(signal, np.zeros(2000, dtype=int), number=2), TrainingSet(NONE, CENTERS))
+    require_varying_counts(groups(signal, np.zeros(2000, dtype=int), number=1), TrainingSet(NONE, CENTERS))
 
 
 @pytest.mark.parametrize(

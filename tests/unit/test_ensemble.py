@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 from bpflow.checkpoints import save_model
 from bpflow.ensemble import combine, corrected, load_ensemble
 from bpflow.errors import InputError
-from bpflow.models import BPNet, BPNetConfig
+from bpflow.models import BPNet, BPNetConfig, chosen_task
 from bpflow.prediction import Prediction, predict_codes, probabilities
 from unit.simulated_footprints import INPUT, backgrounds, tiny_model
 
@@ -74,3 +74,28 @@ def test_models_that_do_not_belong_together_are_named(tmp_path):
         load_ensemble([tmp_path / "a.safetensors", tmp_path / "bias.safetensors"])
     with pytest.raises(InputError, match=r"longer.safetensors: a model of input length 66\. Expected 64"):
         load_ensemble([tmp_path / "bias.safetensors", tmp_path / "longer.safetensors"])
+    sizes = {"input_length": INPUT, "output_length": 20, "layers": 1, "first_kernel": 5, "profile_kernel": 5}
+    for strands in (1, 2):
+        config = BPNetConfig(filters=3, tasks=("a", "b"), strands=strands, **sizes)
+        save_model(BPNet(config), tmp_path / f"strands_{strands}.safetensors", metadata={})
+    with pytest.raises(InputError, match=r"strands_2.safetensors: a model of strands 2\. Expected 1"):
+        load_ensemble([tmp_path / f"strands_{strands}.safetensors" for strands in (1, 2)], "a")
+    with pytest.raises(InputError, match="no task"):
+        load_ensemble([tmp_path / "strands_1.safetensors"])
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_one_task_of_models_of_strands(tmp_path, shared):
+    sizes = {"input_length": INPUT, "output_length": 20, "layers": 1, "first_kernel": 5, "profile_kernel": 5}
+    config = BPNetConfig(filters=3, tasks=("a", "b"), strands=2, shared_strands=shared, **sizes)
+    models = [BPNet(config, torch.Generator().manual_seed(seed)) for seed in (0, 1)]
+    for number, model in enumerate(models):
+        save_model(model, tmp_path / f"{number}.safetensors", metadata={})
+    ensemble = load_ensemble([tmp_path / f"{number}.safetensors" for number in (0, 1)], "b")
+    assert (ensemble.strands, ensemble.output_length) == (2, 20)
+    assert (ensemble.attributes["task"], ensemble.attributes["strands"]) == ("b", 2)
+    codes = backgrounds(5)
+    expected = combine([predict_codes(chosen_task(model, "b"), codes) for model in models]).prediction
+    found = ensemble.predict(codes, **CPU).prediction
+    assert found.profile_logits.shape == (5, 40)
+    np.testing.assert_allclose(found.profile_logits, expected.profile_logits, atol=1e-5)

@@ -21,6 +21,7 @@ from bpflow.evaluation import evaluate
 from bpflow.files import read_json, write_json
 from bpflow.genome import Genome
 from bpflow.signal import SignalTrack
+from bpflow.signal_groups import SignalGroups, open_strands
 from bpflow.tables import write_table
 from unit import simulated
 
@@ -313,6 +314,54 @@ def test_files_that_cannot_be_evaluated_are_named(tmp_path, genome, signal):
     write_predictions(tmp_path / "other.h5", [("1", 100, 1)])
     with pytest.raises(InputError, match="'1' is not in the genome"):
         evaluate(tmp_path / "other.h5", signal, genome, model_kind="bias")
+
+
+@pytest.fixture
+def strands(tmp_path, genome, signal) -> SignalGroups:
+    """The signal and another one, as strands."""
+    rng = np.random.default_rng(6)
+    simulated_blocks = [(name, np.arange(size), rng.poisson(0.7, size)) for name, size in SIZES.items()]
+    write_bigwig(tmp_path / "minus.bw", SIZES, simulated_blocks)
+    return open_strands([signal.path, tmp_path / "minus.bw"], genome)
+
+
+def write_stranded_predictions(path, regions):
+    logits = np.random.default_rng(3).normal(size=(len(regions), 2 * WIDTH)).astype(np.float32)
+    found = write_predictions(path, regions, logits=logits)
+    with h5py.File(path, "a") as handle:
+        handle.attrs["strands"] = 2
+    return found
+
+
+def test_two_strands_are_one_profile_and_one_count(tmp_path, genome, strands):
+    regions = many_regions()
+    probabilities, log_counts = write_stranded_predictions(tmp_path / "p.h5", regions)
+    metrics, table = evaluate(tmp_path / "p.h5", strands, genome, model_kind="procapnet")
+    assert (metrics["strands"], metrics["output_length"]) == (2, WIDTH)
+    whole = [simulated.every_base(track, genome.array.size) for track in strands.tracks]
+    for row, (name, center, _) in enumerate(regions):
+        start = genome.offsets[name] + center - WIDTH // 2
+        observed = np.concatenate([strand[start : start + WIDTH] for strand in whole])
+        assert table["observed_total"][row] == observed.sum()
+        if observed.any():
+            assert table["jsd"][row] == pytest.approx(jensenshannon(observed, probabilities[row]), rel=1e-5)
+    found = metrics["counts_metrics"]["peaks_and_nonpeaks"]["pearsonr"]
+    assert found == pytest.approx(pearsonr(table["observed_log_counts"], log_counts).statistic, abs=1e-6)
+    example = metrics["examples"][0]
+    assert len(example["observed"]) == len(example["predicted"]) == 2 * WIDTH
+
+
+def test_another_number_of_strands_than_was_predicted_is_refused(tmp_path, genome, signal, strands):
+    write_predictions(tmp_path / "one.h5", many_regions())
+    write_stranded_predictions(tmp_path / "two.h5", many_regions())
+    with pytest.raises(InputError, match=r"signal\.bw: a signal without strands\. Expected one of 2"):
+        evaluate(tmp_path / "two.h5", signal, genome, model_kind="bpnet")
+    with pytest.raises(InputError, match=r"minus\.bw: a signal of 2 strands\. Expected one without"):
+        evaluate(tmp_path / "one.h5", strands, genome, model_kind="bpnet")
+    with h5py.File(tmp_path / "two.h5", "a") as handle:
+        handle.attrs["strands"] = 3
+    with pytest.raises(InputError, match="40 positions of 3 strands"):
+        evaluate(tmp_path / "two.h5", strands, genome, model_kind="bpnet")
 
 
 def test_the_table_has_one_row_a_region(tmp_path, genome, signal):

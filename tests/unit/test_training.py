@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import errno
 import logging
 
@@ -11,9 +12,12 @@ from bpflow.datasets import TrainingSet, Windows, validation_set
 from bpflow.divergence import TrainingError
 from bpflow.interruption import StoppedError, StopRequest
 from bpflow.losses import losses
-from bpflow.models import BPNet, BPNetConfig, ChromBPNet
+from bpflow.mappability import Mappability
+from bpflow.mixed_training_set import MixedTrainingSet
+from bpflow.models import BPNet, BPNetConfig, ChromBPNet, ProCapNet, ProCapNetConfig
 from bpflow.models.encoding import one_hot
 from bpflow.prediction import predict_codes, probabilities
+from bpflow.signal_groups import SignalGroups
 from bpflow.stepping import Stepper
 from bpflow.training import Recipe, centre_counts, fit, seconds_per_example
 from bpflow.training_state import HISTORY_COLUMNS, Checkpoint
@@ -250,3 +254,79 @@ def test_timing_a_step_leaves_the_model_alone():
     assert seconds_per_example(network, batch_size=2, **CPU) > 0
     assert torch.equal(network.profile.weight, before)
     assert network.profile.weight.grad is None
+
+
+def of_strands(kind):
+    """A model of two strands, and what it is trained on: a ProCapNet with a mask, or a BPNet with a control."""
+    random = np.random.default_rng(12)
+    genome = random.integers(0, 4, 20_000).astype(np.uint8)
+    tracks = tuple(simulated.signal_track(random.poisson(0.2, 20_000)) for _ in range(4))
+    centers = np.arange(400, 19_600, 100)
+    training, generator = TrainingSet(centers[:100], NONE, jitter=10, seed=1), torch.Generator().manual_seed(3)
+    if kind == "procapnet":
+        model = ProCapNet(ProCapNetConfig(**SIZES), generator)
+        mappability = Mappability(random.random(20_000) < 0.8)
+        windows = Windows(genome, SignalGroups(tracks[:2], 1, (1, 0)), 200, 80, mappability=mappability)
+        training = MixedTrainingSet(centers[:100], centers[100:120], 14, 2, jitter=10, seed=1)
+    else:
+        config = BPNetConfig(**SIZES, tasks=("a", "b"), strands=2, shared_strands=False, same=True, control=True)
+        model = BPNet(config, generator)
+        windows = Windows(
+            genome, SignalGroups(tracks, 4, (1, 0, 3, 2)), 200, 80, control=SignalGroups(tracks[:2], 2, (1, 0))
+        )
+    return model, windows, training, validation_set(centers[150:], NONE, negative_ratio=0, seed=1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "optimiser", "clip"), [("procapnet", "adam", 0.0), ("bpnet", "keras_adam", 0.0), ("bpnet", "sgd", 2.0)]
+)
+@pytest.mark.parametrize("updates", [3, 10])
+def test_models_of_strands_go_on_to_the_same_weights(kind, optimiser, clip, updates, tmp_path, monkeypatch):
+    recipe = Recipe(
+        counts_loss_weight=5.0, epochs=2, batch_size=16, learning_rate=1e-3, average_epochs=0.0, optimiser=optimiser,
+        clip_norm=clip,
+    )  # fmt: skip
+    whole, *data = of_strands(kind)
+    expected = fit(whole, *data, recipe, **CPU)
+    assert all(np.isfinite(row.valid_loss) for row in expected.history)
+    stop, real, done = StopRequest(), Stepper.update, []
+
+    def signalled(*arguments):
+        done.append(0)
+        stop.signal_number = 15 * (len(done) == updates)
+        return real(*arguments)
+
+    monkeypatch.setattr(Stepper, "update", signalled)
+    path = tmp_path / "x.checkpoint"
+    with pytest.raises(StoppedError, match="the same command goes on from there"):
+        fit(of_strands(kind)[0], *data, recipe, **CPU, checkpoint=Checkpoint(path, {}), stop=stop)
+    monkeypatch.undo()
+    resumed = of_strands(kind)[0]
+    fitted = fit(resumed, *data, recipe, **CPU, checkpoint=Checkpoint(path, {}))
+    assert [row[:-1] for row in fitted.history] == [row[:-1] for row in expected.history]
+    for name, weights in resumed.state_dict().items():
+        assert torch.equal(weights, whole.state_dict()[name]), name
+
+
+def test_masked_bases_are_not_trained_on_but_validated():
+    model, windows, training, validation = of_strands("procapnet")
+    nowhere = dataclasses.replace(windows, mappability=Mappability(np.zeros(20_000, dtype=bool)))
+    recipe = Recipe(counts_loss_weight=1.0, epochs=1, batch_size=training.batch_size, average_epochs=0.0)
+    before = model.profile.weight.clone()
+    row = fit(model, nowhere, training, validation, recipe, **CPU).history[0]
+    assert row.train_profile_loss == 0
+    assert row.valid_profile_loss > 1
+    assert torch.equal(model.profile.weight, before)
+
+
+@pytest.mark.parametrize("kind", ["procapnet", "bpnet"])
+def test_first_counts_of_every_strand_are_centred_with_the_control(kind):
+    model, windows, training, _ = of_strands(kind)
+    centre_counts(model, windows, training)
+    epoch = training.epoch(1)
+    batch = windows.gather(epoch.centers, epoch.reverse)
+    control = None if batch.control is None else torch.from_numpy(batch.control)
+    with torch.no_grad():
+        predicted = model(one_hot(torch.from_numpy(batch.codes)), control).log_counts
+    observed = np.log1p(batch.counts.sum(axis=-1))
+    np.testing.assert_allclose(predicted.numpy().mean(0), observed.mean(0), atol=1e-4)

@@ -56,15 +56,15 @@ def run(args: argparse.Namespace) -> None:
                 where=args.genome,
                 expected="the genome of the parts, with the same chromosomes",
             )
-        write_outputs(args, source, genome, found, parts, lambda: _scorer(args))
+        write_outputs(args, source, genome, found, parts, lambda: _scorer(args, parts.identity.task))
 
 
-def _scorer(args: argparse.Namespace) -> VariantScorer:
+def _scorer(args: argparse.Namespace, task: str | None) -> VariantScorer:
     from bpflow.ensemble import corrected, load_ensemble
     from bpflow.variants import VariantScorer
 
     computing = resolve_computing(args)
-    models = corrected(load_ensemble(args.models)).models
+    models = corrected(load_ensemble(args.models, task)).models
     return VariantScorer(models, args.batch_size, computing.device, computing.precision)
 
 

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from bpflow.cli.model_inputs import add_inputs, add_models, check_inputs, read_region_inputs
+from bpflow.cli.model_inputs import add_inputs, add_models, add_task, check_inputs, read_region_inputs
 from bpflow.cli.model_options import add_computing, resolve_computing
 from bpflow.cli.options import positive_int
 
@@ -28,6 +28,7 @@ log = logging.getLogger("bpflow")
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``bpflow mutagenesis``."""
     add_models(parser)
+    add_task(parser)
     add_inputs(parser)
     parser.add_argument("--width", type=positive_int, default=200, help="bases around each centre to substitute")
     parser.add_argument(
@@ -48,7 +49,7 @@ def run(args: argparse.Namespace) -> None:
     from bpflow.mutagenesis_file import write_mutagenesis
     from bpflow.progress import track
 
-    ensemble = corrected(load_ensemble(args.model))
+    ensemble = corrected(load_ensemble(args.model, args.task))
     start = central_start(ensemble.input_length, args.width)
     sequences, coordinates, number = _sequences(args, ensemble)
     computing = resolve_computing(args)

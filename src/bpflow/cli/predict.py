@@ -88,9 +88,9 @@ def run(args: argparse.Namespace) -> None:
 
     ensemble = load_ensemble(args.model, args.task)
     for option in ("bigwig", "signal"):
-        if (given := getattr(args, option)) and len(given) != ensemble.strands:
+        if (given := getattr(args, option)) and len(set(given)) != ensemble.strands:
             raise InputError(
-                f"{len(given)} files", where=f"--{option}", expected=f"{ensemble.strands}, one for each strand"
+                f"{len(set(given))} files", where=f"--{option}", expected=f"{ensemble.strands}, one for each strand"
             )
     computing = resolve_computing(args)
     attributes = {**ensemble.attributes, "precision": computing.precision_name}

@@ -111,6 +111,9 @@ def _config(args: argparse.Namespace) -> BPNetConfig:
             where="--task",
             expected="a name and one bigWig, or a name and those of the plus and the minus strand; all tasks alike",
         )
+    paths = [path for _, *paths in args.task for path in paths]
+    if twice := {path for path in paths if paths.count(path) > 1}:
+        raise InputError(f"{min(twice)} twice", where="--task", expected="a bigWig of its own for each strand of each")
     sizes = {
         "input_length": args.input_length,
         "output_length": args.output_length,
@@ -137,7 +140,19 @@ def _examples(args: argparse.Namespace, genome: Genome, fold: Fold) -> tuple[Exa
     )
     if args.model == "bpnet":
         return TrainingSet(peaks, background, jitter=args.jitter, seed=args.seed), validation
-    each = args.batch_size // BACKGROUND_SHARE if len(background) else 0
+    each = args.batch_size // BACKGROUND_SHARE if nonpeaks else 0
+    if nonpeaks and not len(background):
+        raise InputError(
+            "no non-peak to train on",
+            where=args.nonpeaks,
+            expected="at least one on the fold's training chromosomes",
+            mend="Leave --nonpeaks out to train on peaks alone",
+        )
+    if nonpeaks and not each:
+        raise InputError(
+            f"--batch-size {args.batch_size} with --nonpeaks",
+            expected=f"{BACKGROUND_SHARE} or more: one example in {BACKGROUND_SHARE} is a non-peak",
+        )
     return MixedTrainingSet(peaks, background, args.batch_size - each, each, args.jitter, args.seed), validation
 
 

@@ -146,7 +146,8 @@ def _draw(
             for part, allele in zip(letters, ("reference", "alternative"), strict=True)
         ]
         title = f"{name}{place} {ref}>{alt}, {effect}"
-        draw_variant(folder / file, np.asarray(reference), alternative, title=title, panels=panels)
+        strands = scorer.models[0].config.outputs.strands
+        draw_variant(folder / file, np.asarray(reference), alternative, title=title, panels=panels, strands=strands)
 
 
 def _shortened(letters: str) -> str:

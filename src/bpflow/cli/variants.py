@@ -147,4 +147,5 @@ def _identity(
         n_peaks=0 if peaks is None else len(peaks),
         seed=args.seed,
         precision=precision,
+        task=args.task,
     )

@@ -138,13 +138,18 @@ def write_keras(model: BPNet | ChromBPNet, path: Path, *, kind: str, layout: Lay
     Parameters
     ----------
     model
-        A model with four input channels, which is all that official files have.
+        A model with four input channels, one profile and one count, which is all that official files have.
     path
         The ``.h5`` to write, atomically; the same model and layout give the same bytes.
     kind
         One of `KINDS`; decides the names of layers.
     layout
         That of the file to follow, of a model of the same sizes; else the official program's.
+
+    Raises
+    ------
+    InputError
+        The model is not of that kind, or has what official files cannot hold.
     """
     if isinstance(model, ChromBPNet) != (kind == "chrombpnet"):
         found = "a ChromBPNet" if isinstance(model, ChromBPNet) else "a model of one tower"

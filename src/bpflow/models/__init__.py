@@ -12,7 +12,7 @@ from bpflow.models.base import ProfileModel
 from bpflow.models.basenji2 import Basenji2, Basenji2Config
 from bpflow.models.bpnet import BPNet, BPNetConfig, ProCapNet, ProCapNetConfig
 from bpflow.models.chrombpnet import ChromBPNet, ChromBPNetConfig
-from bpflow.models.task_view import TaskView, chosen_task, named_task, one_task
+from bpflow.models.task_view import TaskView, chosen_task
 
 __all__ = [
     "KINDS",
@@ -28,8 +28,6 @@ __all__ = [
     "TaskView",
     "build",
     "chosen_task",
-    "named_task",
-    "one_task",
 ]
 
 

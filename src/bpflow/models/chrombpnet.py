@@ -24,6 +24,11 @@ class ChromBPNetConfig(Configuration):
 
     def __init__(self, /, **values: Any) -> None:
         super().__init__(**values)
+        for part, config in (("accessibility", self.accessibility), ("bias", self.bias)):
+            if config.outputs.tracks > 1:
+                raise InputError(
+                    f"{config.outputs.tracks} tracks of the {part} model", where="ChromBPNet", expected="one"
+                )
         for key in ("input_length", "output_length", "n_channel"):
             of_accessibility, of_bias = getattr(self.accessibility, key), getattr(self.bias, key)
             if of_accessibility != of_bias:

@@ -41,8 +41,10 @@ class Control(nn.Module):
         control = control.float()
         sides = (BOX - 1) // 2, BOX // 2
         smooth = functional.avg_pool1d(functional.pad(control.sum(1, keepdim=True), sides), BOX, stride=1) * BOX
-        shapes = torch.einsum("tc,nco->nto", self.profile, torch.cat([control, smooth], dim=1))
-        sizes = torch.log1p(control.sum(2)) @ self.counts.t()
+        # Summed in float32 as the heads are.
+        with torch.autocast(control.device.type, enabled=False):
+            shapes = torch.einsum("tc,nco->nto", self.profile, torch.cat([control, smooth], dim=1))
+            sizes = torch.log1p(control.sum(2)) @ self.counts.t()
         shared = outputs.groups // outputs.tasks
         logits, log_counts = outputs.by_track(output.profile_logits), output.log_counts.reshape(len(control), -1)
         logits = logits + shapes.repeat_interleave(outputs.strands, dim=1)

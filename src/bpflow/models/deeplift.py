@@ -25,6 +25,7 @@ from bpflow.models.base import ProfileModel
 from bpflow.models.bpnet import BPNet
 from bpflow.models.convolution import cropped, input_gradient, padded
 from bpflow.models.outputs import Output
+from bpflow.models.task_view import TaskView
 from bpflow.models.tower import Tower
 
 __all__ = ["HEADS", "Attribution", "Head", "attribute"]
@@ -74,7 +75,7 @@ def attribute(
     Parameters
     ----------
     model
-        A BPNet of one task: also a bias model, or the accessibility part of a ChromBPNet.
+        A BPNet of one task or a view of one: also a bias model, or the accessibility part of a ChromBPNet.
     one_hot
         (N, channels, L) float32, on the model's device.
     references
@@ -110,6 +111,8 @@ def attribute(
 
 
 def _checked(model: ProfileModel, one_hot: Tensor, references: Tensor, heads: Sequence[Head]) -> BPNet:
+    # Strands that were joined are explained as they are: each with a profile and a count.
+    model = model.model if isinstance(model, TaskView) else model
     if not isinstance(model, BPNet):
         raise InputError(
             f"a model of kind {model.config.kind!r}",
@@ -122,7 +125,7 @@ def _checked(model: ProfileModel, one_hot: Tensor, references: Tensor, heads: Se
             f"a model of the tasks {', '.join(model.config.tasks)}",
             where="contributions",
             expected="one task",
-            mend="Choose one by bpflow.models.one_task, or --task",
+            mend="Choose one by bpflow.models.chosen_task, or --task",
         )
     if unknown := set(heads) - set(HEADS):
         raise InputError(f"the head {min(unknown)!r}", where="contributions", expected=" or ".join(HEADS))

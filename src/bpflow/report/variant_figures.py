@@ -36,6 +36,7 @@ def draw_variant(
     *,
     title: str,
     panels: Sequence[Panel] = (),
+    strands: int = 1,
 ) -> None:
     """Write an SVG of both alleles' expected insertions at each base, the same bytes for the same numbers.
 
@@ -44,18 +45,21 @@ def draw_variant(
     path
         The file to write.
     reference, alternative
-        (output length,) expected insertions. Bases are counted from the alleles' first one. Right of an insertion or a
-        deletion those of the alternative allele are its own, which lie elsewhere in the reference.
+        (output length,) expected insertions, of two strands one after the other. Bases are counted from the alleles'
+        first one. Right of an insertion or a deletion those of the alternative allele are its own, which lie elsewhere
+        in the reference.
     title
         What stands above.
     panels
         What is drawn below.
+    strands
+        1, or 2: the minus strand is drawn downwards.
     """
     heights = [PROFILE_HEIGHT, *(panel.height for panel in panels)]
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": title, "font.family": "sans-serif"}):
         figure = Figure(figsize=(WIDTH, sum(heights)), layout="constrained")
         rows = figure.subplots(len(heights), squeeze=False, height_ratios=heights)[:, 0]
-        _draw_profiles(rows[0], {"reference": reference, "alternative": alternative})
+        _draw_profiles(rows[0], {"reference": reference, "alternative": alternative}, strands)
         rows[0].set_title(title, fontsize="medium", parse_math=False)
         for axes, panel in zip(rows[1:], panels, strict=True):
             panel.draw(axes)
@@ -89,14 +93,18 @@ def contribution_panel(contributions: np.ndarray, first: int, *, name: str, high
     return Panel(LOGO_HEIGHT, draw)
 
 
-def _draw_profiles(axes: Axes, tracks: dict[str, np.ndarray]) -> None:
+def _draw_profiles(axes: Axes, tracks: dict[str, np.ndarray], strands: int) -> None:
     for name, track in tracks.items():
-        position = np.arange(len(track)) - len(track) // 2
-        label = f"{name}: {track.sum():.1f} insertions"
-        axes.plot(position, track, color=COLOURS[name], linewidth=0.9, label=label)
+        width = len(track) // strands
+        position, label = np.arange(width) - width // 2, f"{name}: {track.sum():.1f} insertions"
+        plus, *minus = np.split(track, strands)
+        axes.plot(position, plus, color=COLOURS[name], linewidth=0.9, label=label)
+        for strand in minus:
+            axes.plot(position, -strand, color=COLOURS[name], linewidth=0.9)
     axes.axvline(0, color="#808080", alpha=0.5, linewidth=0.8, zorder=0)
     axes.set_ylabel("expected insertions")
-    axes.set_ylim(bottom=0)
+    if strands == 1:
+        axes.set_ylim(bottom=0)
     axes.margins(x=0)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize="small")

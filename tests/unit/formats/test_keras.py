@@ -314,6 +314,9 @@ def test_other_files_are_refused(tmp_path):
 def test_what_official_files_cannot_hold_is_refused(tmp_path):
     with pytest.raises(InputError, match="N channel"):
         write_keras(tower(n_channel=True), tmp_path / "m.h5", kind="bias")
+    for options in ({"strands": 2, "tasks": ("a", "b")}, {"same": True, "control": True}):
+        with pytest.raises(InputError, match="a bpnet that is no part of a ChromBPNet"):
+            write_keras(tower(**options), tmp_path / "m.h5", kind="bias")
     with pytest.raises(InputError, match="a ChromBPNet as a bias file"):
         write_keras(make("chrombpnet"), tmp_path / "m.h5", kind="bias")
     with pytest.raises(InputError, match="one tower as a chrombpnet file"):

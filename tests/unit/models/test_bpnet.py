@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch.nn import functional
 
 from bpflow.errors import InputError
-from bpflow.models import BPNet, BPNetConfig, build
+from bpflow.models import BPNet, BPNetConfig, ProCapNet, ProCapNetConfig, build
+from bpflow.models.convolution import cropped
 from bpflow.models.encoding import one_hot
 from bpflow.models.tower import tower_lengths
 
@@ -24,6 +26,15 @@ def test_official_sizes(filters, layers, expected):
     assert parameters(BPNet(BPNetConfig(filters=filters, layers=layers))) == expected
 
 
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [(BPNet(BPNetConfig.published()), 130_960), (ProCapNet(ProCapNetConfig()), 6_416_387)],
+    ids=["BPNet", "ProCapNet"],
+)
+def test_published_sizes(model, expected):
+    assert parameters(model) == expected
+
+
 def test_official_lengths_and_arithmetic():
     assert tower_lengths(2114, 8) == [2094, 2090, 2082, 2066, 2034, 1970, 1842, 1586, 1074]
     assert tower_lengths(2114, 4)[-1] == 2034
@@ -37,8 +48,75 @@ def test_output_shapes_and_types():
     assert output.profile_logits.dtype == output.log_counts.dtype == torch.float32
 
 
-def test_fused_and_modular_passes_agree_in_values_and_gradients():
-    model = BPNet(BPNetConfig(**SMALL), torch.Generator().manual_seed(1))
+@pytest.mark.parametrize(
+    ("options", "profile", "counts"),
+    [
+        ({"strands": 2}, (3, 200), (3,)),
+        ({"strands": 2, "shared_strands": False}, (3, 2, 100), (3, 2)),
+        ({"strands": 2, "tasks": ("a", "b", "c")}, (3, 3, 200), (3, 3)),
+        ({"strands": 2, "shared_strands": False, "tasks": ("a", "b", "c"), "same": True}, (3, 6, 100), (3, 6)),
+    ],
+)
+def test_shapes_of_tasks_and_strands(options, profile, counts):
+    config = BPNetConfig(**SMALL, **options)
+    output = BPNet(config)(sequences())
+    assert (output.profile_logits.shape, output.log_counts.shape) == (profile, counts)
+    assert (config.outputs.groups, config.outputs.width) == (counts[1] if len(counts) > 1 else 1, profile[-1])
+
+
+def test_tracks_are_those_of_models_of_one_with_their_weights():
+    model = BPNet(BPNetConfig(**SMALL, strands=2, tasks=("a", "b")), torch.Generator().manual_seed(1)).eval()
+    whole = model.config.outputs.by_track(model(sequences()).profile_logits)
+    single = BPNet(BPNetConfig(**SMALL)).eval()
+    single.tower.load_state_dict(model.tower.state_dict())
+    for track in range(4):
+        single.profile.weight.data, single.profile.bias.data = (
+            weights.data[track : track + 1] for weights in (model.profile.weight, model.profile.bias)
+        )
+        torch.testing.assert_close(whole[:, track], single(sequences()).profile_logits, rtol=1e-5, atol=1e-6)
+
+
+def test_kept_lengths_give_what_valid_convolutions_do_where_no_zeros_are_seen():
+    valid = BPNet(BPNetConfig(**SMALL), torch.Generator().manual_seed(1)).eval()
+    same = BPNet(BPNetConfig(**SMALL, same=True)).eval()
+    same.load_state_dict(valid.state_dict())
+    x = sequences()
+    inner, kept = valid.tower(x), same.tower(x)
+    assert kept.shape[2] == 300
+    torch.testing.assert_close(cropped(kept, inner.shape[2]), inner, rtol=0, atol=1e-5)
+    one, other = valid(x), same(x)
+    torch.testing.assert_close(one.profile_logits, other.profile_logits, rtol=0, atol=1e-5)
+    # Counts pool what saw the zeros too.
+    assert not torch.allclose(one.log_counts, other.log_counts)
+
+
+def test_kept_lengths_are_those_of_padded_convolutions():
+    model = BPNet(BPNetConfig(**{**SMALL, "output_length": 300}, same=True), torch.Generator().manual_seed(1)).eval()
+    weights = {name: value.double() for name, value in model.state_dict().items()}
+    h = sequences().double()
+    for layer in range(SMALL["layers"] + 1):
+        name, dilation = (f"tower.dilated.{layer - 1}", 2**layer) if layer else ("tower.stem", 1)
+        pair = weights[f"{name}.weight"], weights[f"{name}.bias"]
+        y = functional.conv1d(h, *pair, dilation=dilation, padding="same").relu()
+        h = h + y if layer else y
+    expected = functional.conv1d(h, weights["profile.weight"], weights["profile.bias"], padding="same")[:, 0]
+    found = model(sequences())
+    torch.testing.assert_close(found.profile_logits.double(), expected, rtol=0, atol=1e-5)
+    log_counts = h.mean(2) @ weights["counts.weight"][0] + weights["counts.bias"]
+    torch.testing.assert_close(found.log_counts.double(), log_counts, rtol=0, atol=1e-5)
+
+
+def test_heads_of_tasks_are_drawn_one_by_one():
+    config = BPNetConfig(**SMALL, strands=2, shared_strands=False, tasks=("a", "b", "c"))
+    weights = BPNet(config, torch.Generator().manual_seed(0)).profile.weight
+    # Glorot's bound for two channels, not for six.
+    limit = (6 / ((8 + 2) * 75)) ** 0.5
+    assert weights.abs().max().item() == pytest.approx(limit, rel=0.02)
+
+
+@pytest.mark.parametrize("same", [False, True])
+def test_fused_and_modular_passes_agree_in_values_and_gradients(same):
+    model = BPNet(BPNetConfig(**SMALL, same=same, strands=1 + same), torch.Generator().manual_seed(1))
     gradients = []
     for training in (True, False):
         model.train(training)
@@ -102,6 +180,11 @@ def test_same_generator_seed_gives_same_weights_and_another_seed_others():
         ({"layers": 8}, "1214 or more"),
         ({"colour": "red"}, "colour"),
         ({"kind": "unet"}, "kind"),
+        ({"strands": 3}, "strands"),
+        ({"tasks": ()}, "tasks"),
+        ({"tasks": ("a", "b", "a")}, "'a', 'b', 'a'.*a name of its own for each"),
+        ({"tasks": ("a", "")}, "a name of its own for each"),
+        ({"same": True, "output_length": 302}, "302 or more"),
     ],
 )
 def test_wrong_sizes_are_refused(wrong, message):
@@ -143,5 +226,8 @@ def test_an_n_channel_adds_to_what_four_channels_say():
 def test_registry_builds_by_kind_and_refuses_others():
     model = build({"kind": "bpnet", **SMALL})
     assert model.config == BPNetConfig(**SMALL)
-    with pytest.raises(InputError, match="one of bpnet, chrombpnet"):
+    built = build({"kind": "procapnet", **SMALL})
+    assert isinstance(built, ProCapNet)
+    assert built.config.outputs.track_names == ("plus", "minus")
+    with pytest.raises(InputError, match="one of bpnet, chrombpnet, procapnet"):
         build({"kind": "enformer"})

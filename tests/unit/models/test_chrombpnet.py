@@ -91,3 +91,12 @@ def test_parts_of_different_lengths_are_refused():
             BPNet(BPNetConfig(**LENGTHS, filters=4, layers=2)),
             BPNet(BPNetConfig(input_length=300, output_length=80, filters=4, layers=2)),
         )
+
+
+@pytest.mark.parametrize("options", [{"strands": 2}, {"tasks": ("a", "b")}])
+def test_parts_of_several_tracks_are_refused(options):
+    one, several = (BPNet(BPNetConfig(**LENGTHS, filters=4, layers=2, **more)) for more in ({}, options))
+    with pytest.raises(InputError, match="2 tracks of the bias model"):
+        ChromBPNet(one, several)
+    with pytest.raises(InputError, match="2 tracks of the accessibility model"):
+        ChromBPNet(several, one)

@@ -16,14 +16,15 @@ from torch.nn import functional
 from bpflow.contributions import deep_shap
 from bpflow.errors import InputError
 from bpflow.formats.keras import read_keras
-from bpflow.models import BPNet, BPNetConfig, ChromBPNet
+from bpflow.models import BPNet, BPNetConfig, ChromBPNet, TaskView, chosen_task
 from bpflow.models.deeplift import HEADS, attribute
+from bpflow.models.task_view import one_task
 
 # The official program's scores, relative to the largest; TensorFlow's softmax differs more than its convolutions.
 OFFICIAL_TOLERANCE = {"counts": 2e-6, "profile": 1e-4}
 
 
-def small_model(seed: int, *, filters: int = 5, layers: int = 2, spare: int = 6, n_channel: bool = False) -> BPNet:
+def small_model(seed: int, *, filters: int = 5, layers: int = 2, spare: int = 6, **options: object) -> BPNet:
     """Random weights and biases of the size that trained ones have."""
     output, profile_kernel, first = 12, 5, 7
     length = output + profile_kernel - 1 + first - 1 + 2 * (2 ** (layers + 1) - 2) + spare
@@ -34,7 +35,7 @@ def small_model(seed: int, *, filters: int = 5, layers: int = 2, spare: int = 6,
         layers=layers,
         first_kernel=first,
         profile_kernel=profile_kernel,
-        n_channel=n_channel,
+        **options,
     )
     generator = torch.Generator().manual_seed(seed)
     model = BPNet(config, generator).eval()
@@ -67,22 +68,22 @@ def rescaled_relu(x: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
 def expected_contributions(model: BPNet, sequence: torch.Tensor, references: torch.Tensor, head: str) -> torch.Tensor:
     """Of one sequence, in float64, from the published formulas: no code of the package but its weights."""
     weights = {name: value.double() for name, value in model.state_dict().items()}
+    padding, groups = "same" if model.config.same else "valid", model.config.outputs.groups
 
     def outputs(x: torch.Tensor, others: list[torch.Tensor] | None) -> tuple[torch.Tensor, ...]:
         seen = []
         for layer in range(model.config.layers + 1):
             name = f"tower.dilated.{layer - 1}" if layer else "tower.stem"
-            z = functional.conv1d(
-                x, weights[f"{name}.weight"], weights[f"{name}.bias"], dilation=2**layer if layer else 1
-            )
+            pair, dilation = (weights[f"{name}.weight"], weights[f"{name}.bias"]), 2**layer if layer else 1
+            z = functional.conv1d(x, *pair, dilation=dilation, padding=padding)
             seen.append(z.detach())
             y = z.relu() if others is None else rescaled_relu(z, others[layer])
             crop = (x.shape[2] - y.shape[2]) // 2
             x = y + x[..., crop : x.shape[2] - crop] if layer else y
-        logits = functional.conv1d(x, weights["profile.weight"], weights["profile.bias"])[:, 0]
-        crop = (logits.shape[1] - model.config.output_length) // 2
-        log_counts = x.mean(2) @ weights["counts.weight"][0] + weights["counts.bias"]
-        return logits[:, crop : crop + model.config.output_length], log_counts, seen
+        logits = functional.conv1d(x, weights["profile.weight"], weights["profile.bias"], padding=padding)
+        crop = (logits.shape[2] - model.config.output_length) // 2
+        log_counts = x.mean(2) @ weights["counts.weight"].T + weights["counts.bias"]
+        return logits[..., crop : crop + model.config.output_length].reshape(groups, -1), log_counts, seen
 
     found = []
     for reference in references.double():
@@ -90,7 +91,8 @@ def expected_contributions(model: BPNet, sequence: torch.Tensor, references: tor
         x = sequence[None].double().requires_grad_()
         logits, log_counts, _ = outputs(x, before)
         weight = (logits.softmax(1) + theirs.softmax(1)).detach() / 2
-        target = log_counts.sum() if head == "counts" else (weight * (logits - logits.mean())).sum()
+        profile = (weight * (logits - logits.mean(1, keepdim=True))).sum(1)
+        target = log_counts.mean() if head == "counts" else profile.mean()
         (multipliers,) = torch.autograd.grad(target, x)
         found.append(multipliers[0] - (multipliers[0] * reference).sum(0))
     return torch.stack(found).mean(0)
@@ -131,6 +133,46 @@ def test_contributions_equal_the_rescale_rule_in_float64(seed, filters, layers, 
         )
         scale = expected.abs().max().item()
         np.testing.assert_allclose(found[head].hypothetical, expected, rtol=0, atol=1e-4 * scale + 1e-6)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("same", [True, False])
+def test_contributions_to_strands_equal_the_rescale_rule_in_float64(same, shared):
+    model = small_model(6, strands=2, shared_strands=shared, same=same)
+    one_hot, others = inputs(model, 7, 2, 3)
+    found = attribute(model, one_hot, others, HEADS)
+    for head in HEADS:
+        expected = torch.stack(
+            [expected_contributions(model, *pair, head) for pair in zip(one_hot, others, strict=True)]
+        )
+        scale = expected.abs().max().item()
+        np.testing.assert_allclose(found[head].hypothetical, expected, rtol=0, atol=1e-4 * scale + 1e-6)
+        np.testing.assert_allclose(found[head].explained, found[head].difference, atol=2e-5)
+
+
+def test_kept_lengths_whose_profile_is_as_long_as_the_input():
+    sizes = {"input_length": 24, "output_length": 24, "filters": 5, "layers": 2, "first_kernel": 7}
+    config = BPNetConfig(**sizes, profile_kernel=5, same=True, strands=2, shared_strands=False)
+    model = BPNet(config, torch.Generator().manual_seed(1)).eval()
+    one_hot, others = inputs(model, 2, 2, 3)
+    for head, found in attribute(model, one_hot, others, HEADS).items():
+        expected = torch.stack(
+            [expected_contributions(model, *pair, head) for pair in zip(one_hot, others, strict=True)]
+        )
+        assert relative_error(found.hypothetical, expected) < 1e-4
+        np.testing.assert_allclose(found.explained, found.difference, atol=2e-5)
+
+
+def test_a_view_of_a_task_is_explained_as_the_task():
+    whole = small_model(4, tasks=("a", "b"), strands=2, shared_strands=False)
+    view = chosen_task(whole, "b")
+    assert isinstance(view, TaskView)
+    one_hot, others = inputs(whole, 2, 2, 3)
+    for head in HEADS:
+        expected = attribute(one_task(whole, "b"), one_hot, others, [head])[head]
+        assert torch.equal(attribute(view, one_hot, others, [head])[head].hypothetical, expected.hypothetical)
+    with pytest.raises(InputError, match="a model of the tasks a, b"):
+        attribute(whole, one_hot, others, HEADS)
 
 
 class LogCounts(nn.Module):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+import warnings
 import xml.etree.ElementTree as ElementTree
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from bpflow.report.variant_figures import COLOURS, Panel, draw_variant
 
@@ -55,3 +57,16 @@ def test_no_window_system_is_touched(tmp_path):
 def test_a_title_is_no_formula(tmp_path):
     draw_variant(tmp_path / "v.svg", *profiles(), title=r"rs$\frac$<b>")
     assert r"rs$\frac$&lt;b&gt;" in (tmp_path / "v.svg").read_text()
+
+
+def test_the_minus_strand_is_drawn_downwards(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(Axes, "plot", lambda axes, x, y, **_: drawn.append((x, y)))
+    both = np.arange(20.0)
+    with warnings.catch_warnings():
+        # Nothing is drawn, so there is no legend.
+        warnings.simplefilter("ignore")
+        draw_variant(tmp_path / "v.svg", both, both + 1, title="x", strands=2)
+    for (x, y), expected in zip(drawn, (both[:10], -both[10:], both[:10] + 1, -both[10:] - 1), strict=True):
+        np.testing.assert_array_equal(x, np.arange(-5, 5))
+        np.testing.assert_array_equal(y, expected)
