@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import numpy as np
 import torch
 
+from bpflow.bin_prediction import predict_bins
 from bpflow.checkpoints import load_model
 from bpflow.devices import resolve_device, resolve_precision
 from bpflow.errors import InputError
@@ -17,7 +18,16 @@ from bpflow.models.outputs import Outputs
 from bpflow.prediction import predict_on_device
 from bpflow.sequences import checked_codes
 
-__all__ = ["SYSTEMS", "ChromBPNetOfStrings", "OfStrings", "Predicted", "ProfilesOfStrings", "load"]
+__all__ = [
+    "SYSTEMS",
+    "BinsOfStrings",
+    "ChromBPNetOfStrings",
+    "OfStrings",
+    "Predicted",
+    "PredictedBins",
+    "ProfilesOfStrings",
+    "load",
+]
 
 Scale = Literal["exp", "expm1"]
 SCALES = {"exp": torch.exp, "expm1": torch.expm1}
@@ -45,6 +55,21 @@ class Predicted(NamedTuple):
 
     profile_logits: np.ndarray
     log_counts: np.ndarray
+    track: np.ndarray
+    track_names: tuple[str, ...]
+
+
+class PredictedBins(NamedTuple):
+    """What a Basenji2 predicts of N sequences.
+
+    Attributes
+    ----------
+    track
+        (N, bins, T) float32: expected coverage of each bin in each of T tracks.
+    track_names
+        T names; "" where the file knows none.
+    """
+
     track: np.ndarray
     track_names: tuple[str, ...]
 
@@ -176,8 +201,37 @@ class ChromBPNetOfStrings(ProfilesOfStrings):
         return self._predicted(part, sequences, scale or "expm1", batch_size, (name,))
 
 
+class BinsOfStrings(OfStrings):
+    """A Basenji2."""
+
+    def __call__(
+        self, sequences: str | Sequence[str], *, shifts: Sequence[int] = (0,), batch_size: int = 4
+    ) -> PredictedBins:
+        """Predict from sequences of exactly the input length.
+
+        Parameters
+        ----------
+        sequences
+            As in :class:`ProfilesOfStrings`.
+        shifts
+            Bases to move the sequences by; the mean over them is predicted.
+        batch_size
+            Sequences computed at once.
+        """
+        if batch_size < 1:
+            raise InputError(f"a batch of {batch_size} sequences", expected="1 or more")
+        model: Any = self.model
+        options: dict[str, Any] = {"device": self.device, "precision": self.precision, "shifts": shifts}
+        found = [
+            predict_bins(model, codes.numpy(), **options).cpu() for codes in self.codes(sequences).split(batch_size)
+        ]
+        names = self.metadata.get("targets", {}).get("identifiers") or [""] * model.config.targets
+        return PredictedBins(torch.cat(found).numpy(), tuple(names))
+
+
 # By the kind of model; another system has a line here, and a class whose call gives outputs of its own.
 SYSTEMS: dict[str, type[OfStrings]] = {
+    "basenji2": BinsOfStrings,
     "bpnet": ProfilesOfStrings,
     "chrombpnet": ChromBPNetOfStrings,
     "procapnet": ProfilesOfStrings,
@@ -190,7 +244,8 @@ def load(path: str | os.PathLike[str], *, device: str = "auto", precision: str =
     Parameters
     ----------
     path
-        A ``.safetensors`` of bpflow, a MultiMolecule folder, an official or BPNet's ``.h5``, or ProCapNet's weights.
+        A ``.safetensors`` of bpflow, a MultiMolecule folder, an official, BPNet's or Basenji2's ``.h5``, or
+        ProCapNet's weights.
     device
         ``auto`` (a GPU if there is one), ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
     precision
@@ -198,7 +253,7 @@ def load(path: str | os.PathLike[str], *, device: str = "auto", precision: str =
 
     Returns
     -------
-    ProfilesOfStrings or ChromBPNetOfStrings
+    ProfilesOfStrings, ChromBPNetOfStrings or BinsOfStrings
         By the model's kind, one of :data:`SYSTEMS`.
 
     Raises

@@ -13,7 +13,8 @@ import bpflow
 from bpflow.checkpoints import save_model
 from bpflow.errors import DeviceError, InputError
 from bpflow.formats.multimolecule import write_multimolecule
-from bpflow.models import BPNet, BPNetConfig, ChromBPNet, ProCapNet, ProCapNetConfig
+from bpflow.models import Basenji2, Basenji2Config, BPNet, BPNetConfig, ChromBPNet, ProCapNet, ProCapNetConfig
+from bpflow.models.encoding import one_hot
 
 SMALL = {"input_length": 300, "output_length": 100, "filters": 4, "layers": 2}
 SEQUENCE = "ACGT" * 75
@@ -48,6 +49,22 @@ def test_the_card_of_bpnet(tmp_path):
     assert out.track.shape == (1, 1000, 8)
     assert out.track_names[:3] == ("Oct4.plus", "Oct4.minus", "Sox2.plus")
     np.testing.assert_allclose(out.track.sum(1), np.exp(out.log_counts), rtol=1e-5)
+
+
+def test_the_card_of_basenji2(saved):
+    sizes = {"input_length": 1024, "targets": 3, "crop_bins": 8, "stem_filters": 4, "tower_filters": (4, 4, 4)}
+    network = Basenji2(Basenji2Config(**sizes, bottleneck=4, dilated_layers=1, head_filters=4), seeded()).eval()
+
+    model = bpflow.load(saved(network, "basenji2"))
+    out = model("ACGT" * 256)
+    assert out.track.shape == (1, 48, 3)
+    assert out.track_names == ("", "", "")
+    with torch.no_grad():
+        expected = network(one_hot(torch.arange(1024, dtype=torch.uint8)[None] % 4)).numpy()
+    np.testing.assert_allclose(out.track, expected, rtol=1e-5)
+    both = model(["ACGT" * 256, "GATTACAN" * 128], batch_size=1, shifts=(-1, 1))
+    assert both.track.shape == (2, 48, 3)
+    assert not np.allclose(both.track[0], out.track[0])
 
 
 def test_the_card_of_procapnet(saved):

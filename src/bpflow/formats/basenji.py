@@ -15,21 +15,20 @@ from typing import Any
 
 import h5py
 import numpy as np
-import safetensors
-import safetensors.torch
 import torch
 from torch import Tensor
 
 from bpflow.errors import InputError
-from bpflow.files import atomic_path, existing, parse_json, write_json
-from bpflow.hdf5_files import StoredFile, opened_hdf5
+from bpflow.files import parse_json
+from bpflow.formats.keras_configuration import LARGEST, WEIGHTS, Tree
+from bpflow.formats.multimolecule_folder import CONFIG, read_weights, write_folder
+from bpflow.hdf5_files import StoredFile
 from bpflow.models import Basenji2, Basenji2Config
 from bpflow.models.basenji2 import EPSILON, dilations
 
-__all__ = ["MODEL_TYPE", "is_basenji_h5", "read_basenji_folder", "read_basenji_h5", "write_basenji_folder"]
+__all__ = ["MODEL_TYPE", "is_basenji", "read_basenji_folder", "read_stored", "write_basenji_folder"]
 
 MODEL_TYPE = "basenji"
-CONFIG, WEIGHTS = "config.json", "model.safetensors"
 # Ours and MultiMolecule's names of the parts that hold a convolution and its normalisation.
 PARTS = (
     (r"(stem|head)", r"model.encoder.\1"),
@@ -39,6 +38,7 @@ PARTS = (
 )
 LAYERS = {"convolution": "conv1", "norm": "batch_norm1"}
 DENSE = "token_head.decoder"
+STEM = "stem.convolution.weight"
 # What our model takes for granted, of MultiMolecule's configuration and of that of its blocks.
 FIXED = {
     "model_type": MODEL_TYPE,
@@ -67,7 +67,6 @@ BLOCK_SIZES = {
     "dropout": "dropout",
 }
 
-KERAS_WEIGHTS = "model_weights"
 CONVOLUTION, NORM = re.compile(r"conv1d(?:_(\d+))?"), re.compile(r"batch_normalization(?:_(\d+))?")
 NORM_DATASETS = {
     "weight": "gamma:0",
@@ -75,12 +74,10 @@ NORM_DATASETS = {
     "running_mean": "moving_mean:0",
     "running_var": "moving_variance:0",
 }
-# Bytes of all weights together; the published human model has 120 million.
-LARGEST = 1 << 30
 
 
 def read_basenji_folder(config: Mapping[str, Any], folder: str | os.PathLike[str]) -> Basenji2:
-    """Read a MultiMolecule folder, in evaluation mode, with the N channel that it was trained with.
+    """Read a MultiMolecule folder, in evaluation mode, with its N channel unless that is empty.
 
     Parameters
     ----------
@@ -94,7 +91,7 @@ def read_basenji_folder(config: Mapping[str, Any], folder: str | os.PathLike[str
     InputError
         Another architecture, a weight that is missing or of a shape that does not fit, a damaged file.
     """
-    where, path = str(Path(folder, CONFIG)), Path(folder, WEIGHTS)
+    where = str(Path(folder, CONFIG))
     blocks = config.get("blocks")
     if not isinstance(blocks, Mapping):
         raise InputError("no sizes of the dilated blocks", where=where, expected="a MultiMolecule Basenji")
@@ -110,23 +107,22 @@ def read_basenji_folder(config: Mapping[str, Any], folder: str | os.PathLike[str
             f"no key {SIZES.get(missing) or BLOCK_SIZES[missing]}", where=where, expected="the sizes of a Basenji"
         )
     model = Basenji2(Basenji2Config(**sizes, n_channel=True))
-    existing(path, f"the {WEIGHTS} of a MultiMolecule model")
-    try:
-        tensors = safetensors.torch.load_file(path)
-    except (safetensors.SafetensorError, OSError) as error:
-        raise InputError(
-            f"not a safetensors file, or a damaged one ({error})", where=str(path), mend="Copy or download it again"
-        ) from None
-    return _filled(model, {name: tensors[_their_name(name)] for name in _present(model, tensors)}, str(path))
+    shapes = {_their_name(name): tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    read = read_weights(folder, shapes)
+    tensors = {name: read[_their_name(name)] for name in model.state_dict()}
+    if not tensors[STEM][:, 4].any():
+        tensors[STEM] = tensors[STEM][:, :4]
+        model = Basenji2(Basenji2Config(**sizes))
+    return _filled(model, tensors, where)
 
 
 def write_basenji_folder(model: Basenji2, folder: str | os.PathLike[str]) -> None:
     """Write a MultiMolecule folder; a model without an N channel gets one whose weights are 0, which is the same."""
     config, tensors = model.config, {}
     for name, tensor in model.state_dict().items():
-        if name == "stem.convolution.weight" and not config.n_channel:
+        if name == STEM and not config.n_channel:
             tensor = torch.cat([tensor, torch.zeros_like(tensor[:, :1])], dim=1)
-        tensors[_their_name(name)] = tensor.detach().cpu().contiguous()
+        tensors[_their_name(name)] = tensor
     values = config.model_dump()
     content = {
         **FIXED,
@@ -136,46 +132,46 @@ def write_basenji_folder(model: Basenji2, folder: str | os.PathLike[str]) -> Non
         "batch_norm_momentum": 0.1,
         "head": {"num_labels": None, "problem_type": "regression", "bias": True},
     }
-    with atomic_path(Path(folder, WEIGHTS)) as temporary:
-        temporary.write_bytes(safetensors.torch.save(tensors, metadata={"format": "pt"}))
-    write_json(Path(folder, CONFIG), content)
+    write_folder(folder, content, tensors)
 
 
-def is_basenji_h5(path: str | os.PathLike[str]) -> bool:
+def is_basenji(top: Tree) -> bool:
     """Tell a Keras file of a Basenji2 by the names of its layers."""
-    with opened_hdf5(path, "a model saved by Keras (.h5)") as stored:
-        return KERAS_WEIGHTS in stored and bool(_numbered(stored.tree(KERAS_WEIGHTS), CONVOLUTION))
+    return bool(_numbered(top, CONVOLUTION)) and bool(_numbered(top, NORM))
 
 
-def read_basenji_h5(path: str | os.PathLike[str]) -> Basenji2:
+def read_stored(stored: StoredFile, top: Tree, path: str | os.PathLike[str]) -> Basenji2:
     """Read a Basenji2 that Keras saved, in evaluation mode.
 
     Sizes follow from the weights' shapes; the input's length and the bins cropped from ``model_config``. A file of
     weights alone, which has none, is taken for one with the published windows.
 
+    Parameters
+    ----------
+    stored, top
+        The open file, and all that lies below ``model_weights``.
+    path
+        Its name, for errors.
+
     Raises
     ------
     InputError
-        No HDF5 file, a damaged one, another architecture, a layer that is missing or of a shape that does not fit.
+        Another architecture, a layer that is missing or of a shape that does not fit.
     """
-    where = f"{path}, {KERAS_WEIGHTS}"
-    with opened_hdf5(path, "a Basenji2 saved by Keras (.h5)") as stored:
-        if KERAS_WEIGHTS not in stored:
-            raise InputError(f"no group {KERAS_WEIGHTS}", where=str(path), expected="a model saved by Keras")
-        top = stored.tree(KERAS_WEIGHTS)
-        convolutions, norms = _numbered(top, CONVOLUTION), _numbered(top, NORM)
-        if len(convolutions) < 2 or len(norms) != len(convolutions) or "dense" not in top:
-            raise InputError(
-                f"{len(convolutions)} convolutions, {len(norms)} normalisations and "
-                f"{'a' if 'dense' in top else 'no'} dense layer",
-                where=where,
-                expected="a Basenji2: as many normalisations as convolutions, and a dense layer",
-            )
-        arrays = _Arrays(stored, top, where)
-        kernels = [arrays.read(name, "kernel:0", 3) for name in convolutions]
-        normalised = [{key: arrays.read(name, its, 1) for key, its in NORM_DATASETS.items()} for name in norms]
-        dense = arrays.read("dense", "kernel:0", 2), arrays.read("dense", "bias:0", 1)
-        text = stored.attributes().get("model_config")
+    where = f"{path}, {WEIGHTS}"
+    convolutions, norms = _numbered(top, CONVOLUTION), _numbered(top, NORM)
+    if len(convolutions) < 2 or len(norms) != len(convolutions) or "dense" not in top:
+        raise InputError(
+            f"{len(convolutions)} convolutions, {len(norms)} normalisations and "
+            f"{'a' if 'dense' in top else 'no'} dense layer",
+            where=where,
+            expected="a Basenji2: as many normalisations as convolutions, and a dense layer",
+        )
+    arrays = _Arrays(stored, top, where)
+    kernels = [arrays.read(name, "kernel:0", 3) for name in convolutions]
+    normalised = [{key: arrays.read(name, its, 1) for key, its in NORM_DATASETS.items()} for name in norms]
+    dense = arrays.read("dense", "kernel:0", 2), arrays.read("dense", "bias:0", 1)
+    text = stored.attributes().get("model_config")
     # The first convolution that one of width 1 follows is that of the first dilated block.
     tower = next((i for i in range(1, len(kernels) - 1) if len(kernels[i + 1]) == 1), len(kernels) - 1)
     inside = (len(kernels) - 1 - tower) // 2
@@ -213,10 +209,6 @@ def _their_name(name: str) -> str:
     return f"{theirs}.{LAYERS[layer]}.{weight}"
 
 
-def _present(model: Basenji2, tensors: Mapping[str, Tensor]) -> Iterator[str]:
-    return (name for name in model.state_dict() if _their_name(name) in tensors)
-
-
 def _filled(model: Basenji2, tensors: Mapping[str, Tensor], where: str) -> Basenji2:
     for name, parameter in model.state_dict().items():
         found = tuple(tensors[name].shape) if name in tensors else "absent"
@@ -226,7 +218,7 @@ def _filled(model: Basenji2, tensors: Mapping[str, Tensor], where: str) -> Basen
     return model.eval()
 
 
-def _numbered(top: Mapping[str, Any], pattern: re.Pattern[str]) -> list[str]:
+def _numbered(top: Tree, pattern: re.Pattern[str]) -> list[str]:
     """Layers of one kind, in the order of their numbers, which is that of their execution."""
     found = [(int(match[1] or 0), name) for name in top if (match := pattern.fullmatch(name))]
     return [name for _, name in sorted(found)]
@@ -235,7 +227,7 @@ def _numbered(top: Mapping[str, Any], pattern: re.Pattern[str]) -> list[str]:
 class _Arrays:
     """Datasets of layers, of bounded size."""
 
-    def __init__(self, stored: StoredFile, top: Mapping[str, Any], where: str) -> None:
+    def __init__(self, stored: StoredFile, top: Tree, where: str) -> None:
         self._stored, self._top, self._where, self._left = stored, top, where, LARGEST
 
     def read(self, layer: str, name: str, dimensions: int) -> np.ndarray:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bpflow.errors import InputError
+from bpflow.formats.basenji import MODEL_TYPE, read_basenji_folder, write_basenji_folder
 from bpflow.formats.multimolecule_folder import CONFIG, WEIGHTS, read_config
 from bpflow.formats.multimolecule_towers import read_towers, write_towers
 from bpflow.models import ProfileModel
@@ -22,12 +23,14 @@ class System(NamedTuple):
     write: Callable[[Any, str | os.PathLike[str]], None]
 
 
-# By MultiMolecule's model_type, which is the kind of our model as well.
+# By MultiMolecule's model_type, which is the kind of our model as well where NAMES has no other.
 SYSTEMS: dict[str, System] = {
     "bpnet": System(read_towers, write_towers),
     "chrombpnet": System(read_towers, write_towers),
     "procapnet": System(read_towers, write_towers),
+    MODEL_TYPE: System(read_basenji_folder, write_basenji_folder),
 }
+NAMES = {"basenji2": MODEL_TYPE}
 
 
 def read_multimolecule(folder: str | os.PathLike[str]) -> ProfileModel:
@@ -58,7 +61,7 @@ def write_multimolecule(model: ProfileModel, folder: str | os.PathLike[str]) -> 
     InputError
         A model of an architecture, or of sizes, that MultiMolecule has not.
     """
-    kind = model.config.kind
+    kind = NAMES.get(model.config.kind, model.config.kind)
     if kind not in SYSTEMS:
         raise InputError(f"a model of kind {kind!r}", where=str(folder), expected=f"one of {', '.join(SYSTEMS)}")
     SYSTEMS[kind].write(model, folder)

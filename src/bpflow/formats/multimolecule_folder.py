@@ -17,8 +17,8 @@ from bpflow.files import atomic_path, existing, read_json, write_json
 __all__ = ["CONFIG", "WEIGHTS", "read_config", "read_weights", "write_folder"]
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
-# MultiMolecule may save a model in half precision.
-TYPES = ("F32", "F16", "BF16")
+# MultiMolecule may save a model in half precision; the integers are counters.
+TYPES = ("F32", "F16", "BF16", "I64")
 
 Shapes = Mapping[str, tuple[int, ...]]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bpflow.formats import keras, keras_bpnet
+from bpflow.formats import basenji, keras, keras_bpnet
 from bpflow.formats.keras_configuration import EXPECTED, Tree, weights_tree
 from bpflow.formats.multimolecule import read_multimolecule
 from bpflow.formats.procapnet import is_torch_file, read_procapnet
@@ -64,6 +64,10 @@ def _read_bpnet(stored: StoredFile, top: Tree, path: Path) -> Original:
     return Original(keras_bpnet.read_stored(stored, top, path), {"model": "bpnet", "source": "keras"})
 
 
+def _read_basenji(stored: StoredFile, top: Tree, path: Path) -> Original:
+    return Original(basenji.read_stored(stored, top, path), {"model": "basenji2", "source": "keras"})
+
+
 def _read_official(stored: StoredFile, top: Tree, path: Path) -> Original:
     model, layout = keras.read_stored(stored, top, path)
     return Original(model, {"model": TRAINED_AS[layout.kind], "source": "keras", "keras": layout.as_dict()})
@@ -72,6 +76,7 @@ def _read_official(stored: StoredFile, top: Tree, path: Path) -> Original:
 Reader = Callable[[StoredFile, Tree, Path], Original]
 # What tells a file by its layers, and what reads it; the last one says what is wrong with a file of no known program.
 KERAS_READERS: tuple[tuple[Callable[[Tree], bool], Reader], ...] = (
+    (basenji.is_basenji, _read_basenji),
     (keras_bpnet.is_bpnet, _read_bpnet),
     (lambda top: True, _read_official),
 )
