@@ -1,4 +1,4 @@
-"""The demos of BPNet and ProCapNet as `make demo MODEL=...` runs them: what was planted in their data is found."""
+"""The demos of BPNet, ProCapNet and Basenji2 as `make demo MODEL=...` runs them: what was planted in their data is found."""
 
 from __future__ import annotations
 
@@ -74,3 +74,35 @@ def test_the_page_tells_each_task_and_a_second_run_has_nothing_to_do(demo):
     assert all(f"Task {task}" in page for task in TASKS[system])
     assert "Planted truth" in page
     assert "Nothing to be done" in run.snakemake()
+
+
+@pytest.fixture(scope="module")
+def binned(tmp_path_factory) -> Run:
+    run = Run(tmp_path_factory.mktemp("basenji2"), "config/demo/config.basenji2.yaml")
+    run.snakemake()
+    return run
+
+
+def test_planted_bins_are_recovered(binned):
+    for found in read(binned, "demo/bins/recovery.json")["tracks"].values():
+        assert found["places"] >= 20
+        assert found["bins_pearsonr"] > 0.7
+        assert found["found"] > 0.7
+
+
+def test_unseen_bins_are_predicted_better_than_by_averages(binned):
+    metrics = read(binned, "demo/bins/metrics.json")["metrics"]
+    assert metrics["model"]["pearsonr"] > 0.6
+    for simple in ("constant", "average_profile"):
+        assert metrics["model"]["poisson"] < metrics[simple]["poisson"]
+        assert metrics["model"]["r2"] > metrics[simple]["r2"]
+
+
+def test_predicted_bins_are_written_as_tracks(binned):
+    names = {path.name for path in (binned.results / "demo/tracks").glob("*.bw")}
+    assert names == {"alpha.bw", "beta.bw"}
+    (tested,) = read(binned, "demo/bins/metrics.json")["folds"]
+    with pyBigWig.open(str(binned.results / "demo/tracks/alpha.bw")) as track:
+        covered = [name for name in track.chroms() if track.intervals(name)]
+    assert covered == sorted(tested["chromosomes"])
+    assert "Bins of unseen chromosomes" in (binned.results / "report.html").read_text()
