@@ -1,4 +1,4 @@
-"""The demos of BPNet, ProCapNet and Basenji2 as `make demo MODEL=...` runs them: what was planted in their data is found."""
+"""The demos of BPNet, ProCapNet and Basenji2 as `make demo MODEL=...` runs them: what was planted is found."""
 
 from __future__ import annotations
 
