@@ -106,14 +106,15 @@ def read_basenji_folder(config: Mapping[str, Any], folder: str | os.PathLike[str
         raise InputError(
             f"no key {SIZES.get(missing) or BLOCK_SIZES[missing]}", where=where, expected="the sizes of a Basenji"
         )
-    model = Basenji2(Basenji2Config(**sizes, n_channel=True))
-    shapes = {_their_name(name): tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    read = read_weights(folder, shapes)
-    tensors = {name: read[_their_name(name)] for name in model.state_dict()}
-    if not tensors[STEM][:, 4].any():
+    # Sizes are compared before any memory is taken.
+    with torch.device("meta"):
+        wanted = Basenji2(Basenji2Config(**sizes, n_channel=True)).state_dict()
+    read = read_weights(folder, {_their_name(name): tuple(tensor.shape) for name, tensor in wanted.items()})
+    tensors = {name: read[_their_name(name)] for name in wanted}
+    n_channel = bool(tensors[STEM][:, 4].any())
+    if not n_channel:
         tensors[STEM] = tensors[STEM][:, :4]
-        model = Basenji2(Basenji2Config(**sizes))
-    return _filled(model, tensors, where)
+    return _filled(Basenji2(Basenji2Config(**sizes, n_channel=n_channel)), tensors, where)
 
 
 def write_basenji_folder(model: Basenji2, folder: str | os.PathLike[str]) -> None:

@@ -84,6 +84,7 @@ def _header(path):
         ({"num_labels": 10**9}, "targets"),
         ({"sequence_length": 100}, "input_length"),
         ({"conv_tower_channels": [6, 8, 9]}, "tower"),
+        ({"conv_tower_kernel_size": 4095, "conv_tower_channels": [4096] * 2}, "encoder"),
     ],
 )
 def test_configurations_that_do_not_fit_are_refused(tmp_path, change, message):
