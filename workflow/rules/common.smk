@@ -172,14 +172,14 @@ def on_device():
     return {"gpu": setting("device", lambda device: 0 if device == "cpu" else 1), "device": setting("device")}
 
 
-def results_folder(wildcards):
-    """Where a gate finds the records that it judges; as plain text, Snakemake's linter would take it for a mistake."""
-    return CONFIG["results"]
-
-
 def stopping():
     """Verdicts that end a run where they fail, as a resource of the steps behind a gate."""
     return setting("gates", lambda gates: ",".join(settings.stopping_verdicts(gates)) or "none")
+
+
+def results_folder(wildcards):
+    """Where a gate finds the records that it judges; as plain text, Snakemake's linter would take it for a mistake."""
+    return CONFIG["results"]
 
 
 def given_or(made, given):
