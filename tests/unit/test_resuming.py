@@ -186,7 +186,9 @@ def test_a_bias_model_that_was_scaled_anew_and_rounded_otherwise_changes_nothing
     with caplog.at_level(logging.INFO, "bpflow"):
         main(small_training.chrombpnet_training(inputs, genome_json, stopped, again, *LONG))
     assert "continuing from" in caplog.text
-    assert_same_models(stopped, whole)
+    # Its digest is in the files, so weights are compared.
+    found, expected = (load_model(folder / "nobias.safetensors").model.state_dict() for folder in (stopped, whole))
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
 
 
 def test_a_bias_model_that_was_scaled_on_other_regions_starts_anew(
