@@ -1,10 +1,10 @@
 # The conda environments of all steps, where Snakemake looks for them. Written by 'make dockerfile'.
 FROM condaforge/miniforge3:25.3.1-0
 LABEL io.github.snakemake.containerized="true"
-LABEL io.github.snakemake.conda_env_hash="2855938a3784f34ef64a2af8d24e00fb7d014b0a72c76c08ef83e79e1c2752a0"
+LABEL io.github.snakemake.conda_env_hash="2fe1b4d131ac600ff5eace13263990e421099224e6ab869c737e8e4ae9df45b5"
 # Conda environment:
 #   source: envs/genomics.yaml
-#   prefix: /conda-envs/1f88c478a79a067c7e2813ace2a00e52
+#   prefix: /conda-envs/27bde37b1fa2b387c380c87d6722ce31
 #   # Genome, reads, signal, peaks and regions: no torch. Versions as in requirements.lock.
 #   channels:
 #     - conda-forge
@@ -12,6 +12,7 @@ LABEL io.github.snakemake.conda_env_hash="2855938a3784f34ef64a2af8d24e00fb7d014b
 #     - nodefaults
 #   dependencies:
 #     - python =3.11.14
+#     - h5py =3.16.0
 #     - macs3 =3.0.4
 #     - numpy =2.4.6
 #     - pandas =3.1.1
@@ -19,9 +20,10 @@ LABEL io.github.snakemake.conda_env_hash="2855938a3784f34ef64a2af8d24e00fb7d014b
 #     - pysam =0.24.1
 #     - python-isal =1.9.1
 #     - requests =2.34.2
+#     - tqdm =4.70.1
 #     - urllib3 =2.8.0
-RUN mkdir -p /conda-envs/1f88c478a79a067c7e2813ace2a00e52
-COPY envs/genomics.yaml /conda-envs/1f88c478a79a067c7e2813ace2a00e52/environment.yaml
+RUN mkdir -p /conda-envs/27bde37b1fa2b387c380c87d6722ce31
+COPY envs/genomics.yaml /conda-envs/27bde37b1fa2b387c380c87d6722ce31/environment.yaml
 # Conda environment:
 #   source: envs/report.yaml
 #   prefix: /conda-envs/88b2ebe67416af2f3523ffb6fd1f5098
@@ -90,7 +92,7 @@ COPY envs/report.yaml /conda-envs/88b2ebe67416af2f3523ffb6fd1f5098/environment.y
 RUN mkdir -p /conda-envs/db85f0256aac36a5c73f982a09a40171
 COPY envs/torch.yaml /conda-envs/db85f0256aac36a5c73f982a09a40171/environment.yaml
 
-RUN conda env create --prefix /conda-envs/1f88c478a79a067c7e2813ace2a00e52 --file /conda-envs/1f88c478a79a067c7e2813ace2a00e52/environment.yaml && \
+RUN conda env create --prefix /conda-envs/27bde37b1fa2b387c380c87d6722ce31 --file /conda-envs/27bde37b1fa2b387c380c87d6722ce31/environment.yaml && \
     conda env create --prefix /conda-envs/88b2ebe67416af2f3523ffb6fd1f5098 --file /conda-envs/88b2ebe67416af2f3523ffb6fd1f5098/environment.yaml && \
     conda env create --prefix /conda-envs/db85f0256aac36a5c73f982a09a40171 --file /conda-envs/db85f0256aac36a5c73f982a09a40171/environment.yaml && \
     conda clean --all -y

@@ -77,13 +77,15 @@ def programs_by_environment() -> dict[str, set[str]]:
     """Modules and scripts that the rules of each environment run, by the name of its file."""
     text = "\n".join(path.read_text() for path in sorted((ROOT / "workflow/rules").glob("*.smk")))
     rules: dict[str, tuple[str, set[str]]] = {}
-    for block in re.split(r"^(?=(?:use )?rule )", text, flags=re.MULTILINE)[1:]:
-        name, parent = re.match(r"(?:use rule (?P<parent>\w+) as |rule )(?P<name>\w+)", block).group("name", "parent")
+    for number, block in enumerate(re.split(r"^(?=[ \t]*(?:use )?rule[ :])", text, flags=re.MULTILINE)[1:]):
+        # Rules that are made in a loop have no name of their own here.
+        named = re.match(r"\s*(?:use rule (?P<parent>\w+) as |rule )(?P<name>\w+)", block)
+        name, parent = named.group("name", "parent") if named else (str(number), None)
         environment, programs = rules.get(parent, ("", set()))
-        named = re.search(r"envs/(\w+)\.yaml", block)
+        file = re.search(r"envs/(\w+)\.yaml", block)
         commands = {f"bpflow.cli.{word.replace('-', '_')}" for word in re.findall(r"python -m bpflow ([\w-]+)", block)}
         scripts = set(re.findall(r"scripts/(\w+)\.py", block))
-        rules[name] = (named[1] if named else environment, commands | scripts or programs)
+        rules[name] = (file[1] if file else environment, commands | scripts or programs)
     result: dict[str, set[str]] = {}
     for environment, programs in rules.values():
         if programs:
@@ -105,7 +107,8 @@ def needed_packages(program: str) -> dict[str, str]:
         waiting |= {module.rpartition(".")[0]} - {""}
         for package in PROGRAMS.get(module, ()):
             needed[package] = module
-        names = imported_modules(path)
+        # What the package itself offers is called by people, not by steps, and imports nothing before.
+        names = imported_modules(path) if module != "bpflow" else frozenset()
         waiting |= {name for name in names if name.split(".")[0] == "bpflow"}
         needed |= dict.fromkeys(packages_of(names), module)
     return {name: module for name, module in needed.items() if name not in OPTIONAL}
