@@ -61,7 +61,7 @@ class BinTrainingSet:
         return len(self.rows)
 
     def epoch(self, number: int) -> BinEpoch:
-        """Draw epoch `number` (from 1): the order of the windows, and for each batch a coin for its strand and a shift."""
+        """Draw epoch `number` (from 1): the order of the windows, and strand and shift of each batch."""
         if number < 1:
             raise ValueError("epochs count from 1")
         random = np.random.default_rng([self.seed, number])
