@@ -124,7 +124,7 @@ class Genome:
                 f"{data.stat().st_size} bytes",
                 where=str(data),
                 expected=f"{total}",
-                mend="Delete it and run 'bpflow genome' again; a run makes it anew",
+                mend=f"Make it anew with 'bpflow genome'; in a run, 'snakemake --force {path}' does",
             )
         return cls(
             names=[row["name"] for row in rows],

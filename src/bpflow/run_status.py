@@ -20,7 +20,7 @@ STEPS: dict[str, tuple[str, ...]] = {
         *("demo_data", "fetch_genome", "genome", "split_fragments", "signal", "signal_replicate", "check_signal"),
         *("own_peaks", "consensus_peaks", "peaks", "folds"),
         *("nonpeaks", "select_bias", "select_chrombpnet"),
-        *("sister_demo_data", "strands", "task_peaks", "bins"),
+        *("sister_demo_data", "strands", "task_peaks", "clusters", "bins"),
     ),
     "bias": (
         *("select_candidate", "train_candidate", "evaluate_candidate"),

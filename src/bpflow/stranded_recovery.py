@@ -2,7 +2,8 @@
 
 * start: of each planted place on test chromosomes, whether the predicted profile has its largest value on the planted
   base and strand: where transcription starts, or where the reads of a bound factor end before and behind its site.
-* counts: how predicted log counts go with the planted strengths.
+* counts: how predicted log counts go with the planted strengths, over all places: those of other factors, and those
+  that begin nothing, have none.
 """
 
 from __future__ import annotations
@@ -49,12 +50,16 @@ class StrandedTruth(NamedTuple):
 
     def of_task(self, task: str, chromosomes: Sequence[str]) -> list[PlantedPlace]:
         """Places with a signal in a task, on some chromosomes: all of a ProCapNet's, a factor's own of a BPNet's."""
-        named = any(place.kind.split()[0] == task for place in self.places)
-        return [
-            place
-            for place in self.places
-            if place.chrom in chromosomes and place.expected > 0 and (not named or place.kind.split()[0] == task)
-        ]
+        return [place for place in self.on(chromosomes) if self.expected(place, task) > 0]
+
+    def on(self, chromosomes: Sequence[str]) -> list[PlantedPlace]:
+        """All places on some chromosomes."""
+        return [place for place in self.places if place.chrom in chromosomes]
+
+    def expected(self, place: PlantedPlace, task: str) -> float:
+        """What a place adds to a task: nothing where the task is one of several factors, and the place another's."""
+        named = any(other.kind.split()[0] == task for other in self.places)
+        return place.expected if not named or place.kind.split()[0] == task else 0.0
 
 
 def read_stranded_truth(path: str | os.PathLike[str]) -> StrandedTruth:
@@ -101,23 +106,22 @@ def recovered(
     """
     tasks, verdicts = {}, []
     for task, predict_task in predict.items():
-        places = truth.of_task(task, chromosomes)
-        if not places:
+        places = truth.on(chromosomes)
+        expected = np.array([truth.expected(place, task) for place in places])
+        own = expected > 0
+        if not own.any():
             raise InputError(f"no planted place of the task {task!r} on {', '.join(chromosomes)}", expected="some")
         chroms = np.array([place.chrom for place in places], dtype=object)
         positions = np.array([place.position for place in places])
         starts = genome.global_positions(chroms, positions) - input_length // 2
         prediction = predict_task(genome.windows(starts, input_length))
-        profile = probabilities(prediction.profile_logits).reshape(len(places), 2, output_length)
-        minus = np.array([place.minus for place in places])
-        hits = (
-            _ends(profile, output_length // 2)
-            if truth.system == "bpnet"
-            else _starts(profile, minus, output_length // 2)
-        )
+        profile = probabilities(prediction.profile_logits[own]).reshape(-1, 2, output_length)
+        minus = np.array([place.minus for place in places])[own]
+        middle = output_length // 2
+        hits = _ends(profile, middle) if truth.system == "bpnet" else _starts(profile, minus, middle)
         share = float(hits.mean())
-        correlation = pearson(np.log1p([place.expected for place in places]), prediction.log_counts)
-        tasks[task] = {"places": len(places), "starts": share, "counts_pearsonr": correlation}
+        correlation = pearson(np.log1p(expected), prediction.log_counts)
+        tasks[task] = {"places": int(own.sum()), "starts": share, "counts_pearsonr": correlation}
         verdicts += [_starts_verdict(task, share), _counts_verdict(task, correlation)]
     return stamp("stranded_recovery", system=truth.system, tasks=tasks, verdicts=verdicts, messages=[])
 
@@ -161,7 +165,7 @@ def _counts_verdict(task: str, correlation: float) -> dict[str, Any]:
         threshold="above 0.6; from 0.3 to 0.6 needs a look",
         source=OWN_ADVICE,
         advice=(
-            "The model tells strong places from weak ones.",
+            "The model tells strong places from weak ones and from those without a signal.",
             "The model tells strong places from weak ones in part: train longer, or in smaller batches.",
             "The model does not tell strong places from weak ones: check the training.",
         ),

@@ -516,7 +516,7 @@ MISTAKES = {
     # What was whole when it was written.
     "an encoded genome that was cut short": (
         lambda k: [*k.peaks()[:4], cut_genome(k), *k.peaks()[5:]],
-        r"genome\.seq: \d+ bytes\. Expected \d+\. Delete it",
+        r"genome\.seq: \d+ bytes\. Expected \d+\. Make it anew",
     ),
     "a bigWig without its end": (
         lambda k: k.peaks(signal=k.cut_short(Path(k.bigwig()), "cut.bw", 0.9)),

@@ -14,7 +14,9 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 import safetensors
+import torch
 
+from bpflow.checkpoints import load_model, save_model
 from bpflow.cli import main
 from bpflow.training_state import Checkpoint
 from unit import small_training
@@ -170,6 +172,35 @@ def test_a_state_of_other_settings_is_not_continued_and_says_why(words, stopped,
     with caplog.at_level(logging.INFO, "bpflow"):
         main(words(stopped, *LONG))
     assert "continuing from" in caplog.text
+
+
+def test_a_bias_model_that_was_scaled_anew_and_rounded_otherwise_changes_nothing(
+    inputs, genome_json, bias, whole, stopped, tmp_path_factory, caplog
+):
+    model, metadata = load_model(bias)
+    with torch.no_grad():
+        model.counts.bias.add_(1e-6)
+    again = tmp_path_factory.mktemp("again") / "bias_scaled.safetensors"
+    save_model(model, again, metadata=metadata)
+    assert again.read_bytes() != bias.read_bytes()
+    with caplog.at_level(logging.INFO, "bpflow"):
+        main(small_training.chrombpnet_training(inputs, genome_json, stopped, again, *LONG))
+    assert "continuing from" in caplog.text
+    # Its digest is in the files, so weights are compared.
+    found, expected = (load_model(folder / "nobias.safetensors").model.state_dict() for folder in (stopped, whole))
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
+def test_a_bias_model_that_was_scaled_on_other_regions_starts_anew(
+    inputs, genome_json, bias, stopped, tmp_path_factory, caplog
+):
+    model, metadata = load_model(bias)
+    metadata["scaling"]["inputs"]["nonpeaks"] = "0" * 64
+    other = tmp_path_factory.mktemp("other") / "bias_scaled.safetensors"
+    save_model(model, other, metadata=metadata)
+    with caplog.at_level(logging.WARNING, "bpflow"):
+        main(small_training.chrombpnet_training(inputs, genome_json, stopped, other))
+    assert "is of another training" in caplog.text
 
 
 def test_a_state_can_be_left_aside(words, stopped, caplog):

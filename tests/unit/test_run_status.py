@@ -106,7 +106,7 @@ def running(tree):
         yield tree
 
 
-BIAS, MODEL, PREDICT = "train_bias/yeast.fold_0", "train_chrombpnet/yeast.fold_0", "predict_bias/yeast.fold_0"
+BIAS, MODEL, EVALUATE = "train_bias/yeast.fold_0", "train_chrombpnet/yeast.fold_0", "evaluate_bias/yeast.fold_0"
 
 
 def test_a_finished_run(tree):
@@ -124,14 +124,14 @@ def test_a_finished_run(tree):
 
 
 def test_a_run_at_work(running):
-    running.plan(train_bias__yeast=True, predict_bias__yeast=True, train_chrombpnet__yeast=True)
+    running.plan(train_bias__yeast=True, evaluate_bias__yeast=True, train_chrombpnet__yeast=True)
     running.begin(BIAS)
     running.log(BIAS, 1)
     running.benchmark(BIAS, 1)
-    running.begin(PREDICT)
-    running.log(PREDICT, 2)
+    running.begin(EVALUATE)
+    running.log(EVALUATE, 2)
     assert read_status(running.results).snakemake == "running"
-    assert running.states() == {BIAS: "done", PREDICT: "running", MODEL: "waiting"}
+    assert running.states() == {BIAS: "done", EVALUATE: "running", MODEL: "waiting"}
 
 
 def test_a_job_that_was_submitted_waits_until_it_writes(running):
@@ -145,15 +145,15 @@ def test_a_job_that_was_submitted_waits_until_it_writes(running):
 
 
 def test_a_failed_job_while_others_go_on_and_after_the_end(running):
-    running.plan(train_bias__yeast=True, predict_bias__yeast=True)
-    for job in (BIAS, PREDICT):
+    running.plan(train_bias__yeast=True, evaluate_bias__yeast=True)
+    for job in (BIAS, EVALUATE):
         running.begin(job)
         running.log(job, 1)
     running.fail(BIAS)
-    assert running.states() == {BIAS: "failed", PREDICT: "running"}
-    running.finish(PREDICT)
+    assert running.states() == {BIAS: "failed", EVALUATE: "running"}
+    running.finish(EVALUATE)
     running.say(END)
-    assert running.states() == {BIAS: "failed", PREDICT: "done"}
+    assert running.states() == {BIAS: "failed", EVALUATE: "done"}
     assert read_status(running.results).snakemake == "ended"
 
 
@@ -168,15 +168,15 @@ def test_a_job_that_is_tried_again_has_not_failed(running):
 
 
 def test_a_killed_run(tree):
-    tree.plan(train_bias__yeast=True, predict_bias__yeast=True)
+    tree.plan(train_bias__yeast=True, evaluate_bias__yeast=True)
     tree.begin(BIAS)
     log = tree.log(BIAS, 1)
     (tree.folder / ".snakemake/locks").mkdir()
     (tree.folder / ".snakemake/locks/0.input.lock").touch()
     assert read_status(tree.results).snakemake == "cut off"
-    assert tree.states() == {BIAS: "interrupted", PREDICT: "waiting"}
+    assert tree.states() == {BIAS: "interrupted", EVALUATE: "waiting"}
     with open(log, "a"):
-        assert tree.states() == {BIAS: "running", PREDICT: "waiting"}, "a job can outlive Snakemake"
+        assert tree.states() == {BIAS: "running", EVALUATE: "waiting"}, "a job can outlive Snakemake"
 
 
 @pytest.mark.parametrize("elsewhere", ["another machine", "no /proc"])
@@ -198,15 +198,15 @@ def test_locks_tell_where_processes_cannot_be_seen(tree, monkeypatch, elsewhere)
 
 def test_a_job_that_is_done_again(running):
     """What an earlier run left is not taken for this one's."""
-    running.plan(train_bias__yeast=True, predict_bias__yeast=True)
-    for job in (BIAS, PREDICT):
+    running.plan(train_bias__yeast=True, evaluate_bias__yeast=True)
+    for job in (BIAS, EVALUATE):
         running.log(job, -3)
         running.benchmark(job, -2)
     running.begin(BIAS)
     running.log(BIAS, 1)
-    assert running.states() == {BIAS: "running", PREDICT: "waiting"}
+    assert running.states() == {BIAS: "running", EVALUATE: "waiting"}
     running.benchmark(BIAS, 2)
-    assert running.states() == {BIAS: "done", PREDICT: "waiting"}
+    assert running.states() == {BIAS: "done", EVALUATE: "waiting"}
 
 
 def test_a_failure_of_an_earlier_run_is_not_told(tree):
@@ -297,13 +297,16 @@ def test_the_last_lines_of_a_log(tmp_path):
 def mixed(running):
     """Two samples: one with a failed and a running job, the other done."""
     running.plan(
-        train_bias__yeast=True, predict_bias__yeast=True, train_chrombpnet__yeast=True, **{"train_bias__yeast.2": False}
+        train_bias__yeast=True,
+        evaluate_bias__yeast=True,
+        train_chrombpnet__yeast=True,
+        **{"train_bias__yeast.2": False},
     )
     running.begin(BIAS)
     running.log(BIAS, 1, "first\nbpflow train: error: no GPU.\n")
     running.fail(BIAS)
-    running.begin(PREDICT)
-    running.log(PREDICT, 1, "batch 1\nbatch 2\nbatch 3\n")
+    running.begin(EVALUATE)
+    running.log(EVALUATE, 1, "batch 1\nbatch 2\nbatch 3\n")
     return running
 
 
@@ -324,8 +327,8 @@ def test_the_table_and_the_logs(mixed, capsys):
         "first",
         "bpflow train: error: no GPU.",
         "",
-        "running: predict_bias yeast.fold_0",
-        str(mixed.results / f"logs/{PREDICT}.log"),
+        "running: evaluate_bias yeast.fold_0",
+        str(mixed.results / f"logs/{EVALUATE}.log"),
         "batch 2",
         "batch 3",
     ]

@@ -25,17 +25,43 @@ def fill(project: Project) -> None:
     project.rows = [{**project.rows[0], "sample": name, "reads": f"{{data}}/{name.lower()}.bam"} for name in ("A", "B")]
 
 
-@pytest.fixture(scope="module")
-def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run, as far as files and what Snakemake remembers of them can tell."""
-    project = Project(tmp_path_factory.mktemp("finished"))
-    fill(project)
+def fill_with_bias_models_of_all_kinds(project: Project) -> None:
+    """A sample with a bias model of its own, one with the sheet's, and one with the first one's."""
+    project.config["folds"] = {"n": 2, "run": [0]}
+    row = project.rows[0]
+    project.rows = [
+        row,
+        {**row, "sample": "G", "bias_model": "{data}/models/fold_0.safetensors", "config": "{data}/g.yaml"},
+        {**row, "sample": "H", "bias_from": "A", "config": "{data}/h.yaml"},
+    ]
+    for name in "gh":
+        (project.folder / f"data/{name}.yaml").write_text("training: {batch_size: 64}")
+
+
+def finish(project: Project) -> Path:
+    """All files of a run, as far as these and what Snakemake remembers of them can tell."""
     make_all(project)
-    (project.folder / "results/folds/folds.json").write_text(json.dumps({"samples": ["A", "B"]}))
+    samples = [row["sample"] for row in project.rows]
+    (project.folder / "results/folds/folds.json").write_text(json.dumps({"samples": samples}))
     for arguments in (("results/config.json", "--force"), ("--touch",)):
         done = project.snakemake(*arguments, "--cores", "1")
         assert done.returncode == 0, done.stdout + done.stderr
     return project.folder
+
+
+@pytest.fixture(scope="module")
+def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    project = Project(tmp_path_factory.mktemp("finished"))
+    fill(project)
+    return finish(project)
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    project = Project(tmp_path_factory.mktemp("mixed"))
+    fill_with_bias_models_of_all_kinds(project)
+    finish(project)
+    return project
 
 
 @pytest.fixture
@@ -117,6 +143,12 @@ def newer_reads(project: Project) -> None:
     os.utime(reads)
 
 
+def other_genome(project: Project) -> None:
+    genome = project.folder / "data/genome.fa"
+    genome.write_text(">chr1\nACGT\n")
+    os.utime(genome)
+
+
 def other_epochs(project: Project) -> None:
     project.config["training"] = {"epochs": 7}
 
@@ -126,10 +158,35 @@ def other_seed(project: Project) -> None:
 
 
 # A sample's peaks are a part of what folds are balanced by.
-@pytest.mark.parametrize("change", [newer_reads, other_epochs, other_seed])
+@pytest.mark.parametrize("change", [newer_reads, other_genome, other_epochs, other_seed])
 def test_what_changes_a_model_trains_all_anew(finished: Project, change: Callable[[Project], None]) -> None:
     change(finished)
     assert trainings(finished.plan()) == dict.fromkeys(TRAINING, 4)
+
+
+def test_a_genome_that_is_gone_is_made_before_what_is_made_of_it(finished: Project) -> None:
+    (finished.folder / "results/genome/genome.json").unlink()
+    assert finished.plan() == {}
+    (finished.folder / "results/A/tracks/mean/corrected.bw").unlink()
+    jobs = finished.plan()
+    assert (jobs["genome"], jobs["tracks"]) == (1, 2)
+    assert trainings(jobs) == dict.fromkeys(TRAINING, 4)
+
+
+def test_metrics_made_anew_train_behind_bias_models_of_others(mixed: Project) -> None:
+    jobs = mixed.plan("--forcerun", "evaluate_bias")
+    assert jobs["evaluate_bias"] == 3
+    assert trainings(jobs) == {"train_chrombpnet": 2}
+
+
+@pytest.mark.parametrize("sample", "gh")
+def test_a_recipe_is_changed_where_the_bias_model_is_not_the_samples_own(mixed: Project, sample: str) -> None:
+    keys = mixed.folder / f"data/{sample}.yaml"
+    kept = keys.read_text()
+    keys.write_text("training: {batch_size: 32}")
+    jobs = mixed.plan()
+    keys.write_text(kept)
+    assert trainings(jobs) == {"train_chrombpnet": 1}
 
 
 def test_another_version_of_the_package_trains_anew(

@@ -91,6 +91,11 @@ def stopping():
     return setting("gates", lambda gates: ",".join(settings.stopping_verdicts(gates)) or "none")
 
 
+def results_folder(wildcards):
+    """Where a gate finds the records that it judges; as plain text, Snakemake's linter would take it for a mistake."""
+    return CONFIG["results"]
+
+
 def given_or(made, given):
     """What the sheet gives a sample, else what is made here; a function only where something is given."""
     if not any(map(given, SAMPLES.values())):
@@ -171,7 +176,7 @@ def training_params(tower):
     return {
         "genome": GENOME_FILE,
         "fold": FOLD_FILE,
-        "results": CONFIG["results"],
+        "results": results_folder,
         **{key.split(".")[-1]: setting(key) for key in (*recipe, *size, "seed", "precision")},
         "allow_cpu": option_of("--allow-cpu", "model.allow_cpu"),
         "version": __version__,
@@ -279,10 +284,10 @@ PAGES = {"qc": qc_files, "bias": bias_files, "model": model_files, "report": rep
 def judged_bias():
     """What the gate before ChromBPNet judges, beside what is made with the inputs of its training."""
     metrics = "<results>/{sample}/fold_{fold}/evaluation/bias_metrics.json"
-    if not any(sample.bias_model for sample in SAMPLES.values()):
+    if all(sample.trains_bias for sample in SAMPLES.values()):
         return ancient(metrics)
     # Behind a job that has to run, Snakemake sees no change of a training's own unless another input is made anew too.
-    return lambda wildcards: metrics if SAMPLES[wildcards.sample].bias_model else ancient(metrics)
+    return lambda wildcards: ancient(metrics) if SAMPLES[wildcards.sample].trains_bias else metrics
 
 
 def judged_models(folds):

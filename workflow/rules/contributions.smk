@@ -28,7 +28,7 @@ rule contributions:
         stop=stopping(),
     params:
         genome=GENOME_FILE,
-        results=CONFIG["results"],
+        results=results_folder,
         regions=setting("contributions.regions"),
         references=setting("contributions.references"),
         view="{view}",

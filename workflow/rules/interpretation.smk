@@ -61,7 +61,7 @@ rule mutagenesis:
         stop=stopping(),
     params:
         **inference_params(),
-        results=CONFIG["results"],
+        results=results_folder,
         folds=FOLDS,
         width=setting("mutagenesis.width"),
     shell:
@@ -97,7 +97,7 @@ rule loci:
         stop=stopping(),
     params:
         **inference_params(),
-        results=CONFIG["results"],
+        results=results_folder,
         folds=FOLDS,
         fold_files=collect(FOLD_FILE, fold=FOLDS),
         loci="--loci" if REPORT["loci"] else "",

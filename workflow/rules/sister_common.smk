@@ -101,16 +101,6 @@ def tasks_options(sample):
     return " ".join(f"--task {name} {' '.join(map(shlex.quote, both))}" for name, both in pairs)
 
 
-def regions_options(sample):
-    """What one set of regions is made of: the tasks' peaks, or their strands."""
-    tasks = [task for task in SAMPLES[sample].tasks if task.peaks]
-    if tasks:
-        return " ".join(f"--sample {task.name} {shlex.quote(task.peaks)}" for task in tasks)
-    plus, minus = (" ".join(map(shlex.quote, files)) for files in zip(*all_strands(sample), strict=True))
-    found = CONFIG["regions"]
-    return f"--plus {plus} --minus {minus} --distance {found['distance']} --min-per-million {found['min_per_million']}"
-
-
 def final_files():
     """What a run ends with."""
     return ["<results>/report.html", *sister_files()]

@@ -29,12 +29,11 @@ rule strands:
         " --threads {threads} > {log} 2>&1"
 
 
-# One set of regions for all tasks of a model: the peaks of any, or else clusters of the ends themselves.
+# One set of regions for all tasks of a model: the peaks of any.
 rule task_peaks:
     input:
         genome="<results>/genome/genome.json",
         peaks=lambda wildcards: given_peaks(wildcards.sample),
-        strands=lambda wildcards: [] if given_peaks(wildcards.sample) else chain(*all_strands(wildcards.sample)),
     output:
         peaks="<results>/{sample}/peaks/peaks.narrowPeak",
         qc="<results>/{sample}/peaks/peaks.json",
@@ -42,6 +41,8 @@ rule task_peaks:
         "<logs>/task_peaks/{sample}.log",
     benchmark:
         "<benchmarks>/task_peaks/{sample}.tsv"
+    wildcard_constraints:
+        sample=one_of(filter(given_peaks, SAMPLES)),
     conda:
         "../../envs/genomics.yaml"
     threads: 1
@@ -49,10 +50,41 @@ rule task_peaks:
         mem_mb=scaled(8000),
         runtime=scaled(60),
     params:
-        command=lambda wildcards: "consensus" if given_peaks(wildcards.sample) else "clusters",
-        regions=lambda wildcards: regions_options(wildcards.sample),
+        tasks=lambda wildcards: [
+            f"--sample {task.name} {shlex.quote(task.peaks)}" for task in SAMPLES[wildcards.sample].tasks if task.peaks
+        ],
     shell:
-        "python -m bpflow {params.command} {params.regions} --genome {input.genome}"
+        "python -m bpflow consensus {params.tasks} --genome {input.genome} --output {output.peaks} --qc {output.qc}"
+        " > {log} 2>&1"
+
+
+# Where the sheet has none, clusters of the ends themselves.
+rule clusters:
+    input:
+        genome="<results>/genome/genome.json",
+        plus=lambda wildcards: [both[0] for both in all_strands(wildcards.sample)],
+        minus=lambda wildcards: [both[1] for both in all_strands(wildcards.sample)],
+    output:
+        peaks="<results>/{sample}/peaks/peaks.narrowPeak",
+        qc="<results>/{sample}/peaks/peaks.json",
+    log:
+        "<logs>/clusters/{sample}.log",
+    benchmark:
+        "<benchmarks>/clusters/{sample}.tsv"
+    wildcard_constraints:
+        sample=one_of(name for name in SAMPLES if not given_peaks(name)),
+    conda:
+        "../../envs/genomics.yaml"
+    threads: 1
+    resources:
+        mem_mb=scaled(8000),
+        runtime=scaled(60),
+    params:
+        distance=CONFIG["regions"]["distance"],
+        min_per_million=CONFIG["regions"]["min_per_million"],
+    shell:
+        "python -m bpflow clusters --plus {input.plus:q} --minus {input.minus:q} --genome {input.genome}"
+        " --distance {params.distance} --min-per-million {params.min_per_million}"
         " --output {output.peaks} --qc {output.qc} > {log} 2>&1"
 
 

@@ -23,7 +23,7 @@ rule variant_scores:
         stop=stopping(),
     params:
         **inference_params(),
-        results=CONFIG["results"],
+        results=results_folder,
         folds=FOLDS,
         parts=setting("variants.parts"),
         null=setting("variants.null_variants"),
