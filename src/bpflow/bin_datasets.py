@@ -39,8 +39,6 @@ class BinTrainingSet:
         Examples of a batch: all of one batch are read from the same strand and shifted alike, as Basenji does.
     max_shift
         Sequences move by a whole number of bases, uniform from -max_shift to +max_shift; bins stay.
-    reverse_complement
-        Whether half of the batches, by a coin each, are read from the other strand.
     seed
         Seed of all draws.
     """
@@ -48,7 +46,6 @@ class BinTrainingSet:
     rows: np.ndarray
     batch_size: int
     max_shift: int = 3
-    reverse_complement: bool = True
     seed: int = 1234
 
     def __post_init__(self) -> None:
@@ -69,7 +66,7 @@ class BinTrainingSet:
             raise ValueError("epochs count from 1")
         random = np.random.default_rng([self.seed, number])
         batch = np.arange(len(self)) // self.batch_size
-        reverse = random.integers(0, 2, batch[-1] + 1).astype(bool) & self.reverse_complement
+        reverse = random.integers(0, 2, batch[-1] + 1).astype(bool)
         shifts = random.integers(-self.max_shift, self.max_shift, batch[-1] + 1, endpoint=True)
         return BinEpoch(random.permutation(self.rows), reverse[batch], shifts[batch])
 

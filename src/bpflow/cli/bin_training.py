@@ -43,11 +43,6 @@ def add_bin_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-shift", type=non_negative_int, default=3, help="sequences of a batch move by up to this many bases"
     )
-    parser.add_argument(
-        "--no-reverse-complement",
-        action="store_true",
-        help="train on the forward strand alone, not on either by a coin",
-    )
 
 
 def prepare_bins(stack: ExitStack, args: argparse.Namespace, genome: Genome, fold: Fold) -> PreparedBins:
@@ -77,7 +72,6 @@ def prepare_bins(stack: ExitStack, args: argparse.Namespace, genome: Genome, fol
         bins.rows_on(fold.train),
         args.batch_size,
         max_shift=args.max_shift,
-        reverse_complement=not args.no_reverse_complement,
         seed=args.seed,
     )
     validation = bins.disjoint(bins.rows_on(fold.valid))
