@@ -43,10 +43,11 @@ FILTERS = 32
 EPOCHS, PATIENCE = 40, 8
 # The published batches of 128 and 32 would be few steps of so few regions.
 RECIPES = {
-    "procapnet": {"batch_size": 16, "learning_rate": 0.0005, "optimiser": "adam", "counts_loss_weight": 100.0},
-    # 10 for the mean of two strands.
-    "bpnet": {"batch_size": 16, "learning_rate": 0.001, "counts_loss_weight": 5.0},
+    "procapnet": {"batch_size": 16, "learning_rate": 0.0005, "optimiser": "adam"},
+    "bpnet": {"batch_size": 16, "learning_rate": 0.001},
 }
+# The published weights of the count loss are for some hundred reads a region; here are thousands: ChromBPNet's rule.
+COUNTS_DIVISOR = 10
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

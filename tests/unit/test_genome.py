@@ -64,7 +64,7 @@ def test_chromosome_rules(tmp_path, fasta, rule, kept):
 def test_a_damaged_encoding_is_named(tmp_path, fasta):
     encode_fasta(fasta, tmp_path / "genome.json")
     (tmp_path / "genome.seq").write_bytes(b"\x00")
-    with pytest.raises(InputError, match=r"genome\.seq.*run 'bpflow genome' again"):
+    with pytest.raises(InputError, match=r"genome\.seq.*Make it anew with 'bpflow genome'"):
         Genome.open(tmp_path / "genome.json")
 
 

@@ -31,7 +31,7 @@ def test_a_group_is_one_submission_and_a_local_job_is_none():
 
 
 def test_local_rules_are_those_of_the_workflow():
-    assert planning.local_rules() == {"all", "fetch_genome", "resolved_config", "chosen_bias"}
+    assert planning.local_rules() == {"all", "fetch_genome", "resolved_config", "chosen_bias", "sister_config"}
 
 
 @pytest.mark.slow

@@ -289,7 +289,7 @@ def test_no_region_left_is_said_and_nothing_is_written(model_file, genome_json, 
 def test_a_failed_prediction_leaves_no_file(tmp_path):
     with (
         pytest.raises(RuntimeError, match="stopped"),
-        write_predictions(tmp_path / "p.h5", {"coords_center": np.arange(3)}, output_length=4, attributes={}),
+        write_predictions(tmp_path / "p.h5", {"coords_center": np.arange(3)}, width=4, attributes={}),
     ):
         raise RuntimeError("stopped")
     assert not list(tmp_path.iterdir())

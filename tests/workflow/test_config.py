@@ -14,7 +14,10 @@ from bpflow import settings
 from bpflow.errors import InputError
 from bpflow.verdicts import STAGES
 
-SCHEMAS = {name: settings.load_schema(ROOT / f"workflow/schemas/{name}.schema.yaml") for name in ("config", "samples")}
+SCHEMAS = {
+    name: settings.load_schema(ROOT / f"workflow/schemas/{name}.schema.yaml")
+    for name in ("config", "samples", "sister_config")
+}
 # All but the settings of a benchmark.
 WORKED = sorted(
     path.relative_to(ROOT).as_posix()
@@ -514,7 +517,7 @@ def test_candidate_factors(project: Project, given: object, factors: list[float]
 
 def test_gates_have_a_key_for_every_verdict_that_comes_before_one() -> None:
     keys = set(SCHEMAS["config"]["properties"]["gates"]["properties"])
-    of_sister_models = {"truth_starts", "truth_counts"}
+    of_sister_models = {"truth_starts", "truth_counts", "truth_bins", "truth_places", "tracks"}
     before = {key for stage, keys in STAGES.items() if stage != "interpretation" for key in keys} - of_sister_models
     assert keys == {"on_fail", *before}
 
@@ -579,8 +582,10 @@ def test_worked_configurations_hold_every_key(path: str) -> None:
             for name in (leaves(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key})
         }
 
-    expected = {key for key, part in settings.schema_keys(SCHEMAS["config"]) if "properties" not in part}
-    assert leaves(yaml.safe_load((ROOT / path).read_text())) == expected
+    content = yaml.safe_load((ROOT / path).read_text())
+    schema = SCHEMAS["sister_config" if settings.is_sister(content) else "config"]
+    expected = {key for key, part in settings.schema_keys(schema) if "properties" not in part}
+    assert leaves(content) == expected
 
 
 def test_manual_agrees_with_the_schemas(load_script) -> None:

@@ -140,7 +140,7 @@ def test_verdicts_are_told_by_word_with_number_threshold_source_and_advice(page)
     ]  # fmt: skip
     assert rows[0] == [
         "yeast_wt",
-        "ChromBPNet",
+        "model",
         "largest corrected response to bias probes",
         "✓ good 0.00141",
         "✓ good 0.00141",
