@@ -149,8 +149,10 @@ def run(
         name: genome.global_positions(frame["chrom"].to_numpy(), centers(frame)) for name, frame in splits.items()
     }
     nothing = np.zeros(0, dtype=np.int64)
+    totals = signal.sums(places["train"] - config.output_length // 2, config.output_length)
+    weight = float(np.median(totals)) / COUNTS_DIVISOR
     recipe = Recipe(
-        epochs=args.epochs, patience=PATIENCE, seed=seed, jitter=JITTER, average_epochs=1.0, **RECIPES[system]
+        counts_loss_weight=weight, epochs=args.epochs, patience=PATIENCE, seed=seed, jitter=JITTER, **RECIPES[system]
     )
     training = (
         MixedTrainingSet(places["train"], nothing, recipe.batch_size, 0, JITTER, seed)
