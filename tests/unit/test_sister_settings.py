@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import yaml
 
 from bpflow.errors import InputError
 from bpflow.settings import (
@@ -107,19 +106,3 @@ def test_only_a_named_system_makes_a_sister():
     assert is_sister({"model": {"system": "bpnet"}})
     assert not is_sister({"model": {"preset": "small"}})
     assert not is_sister({})
-
-
-@pytest.mark.parametrize(
-    "path", sorted((ROOT / "config" / "demo").glob("config.[bp]*.yaml")), ids=lambda path: path.name
-)
-def test_worked_configurations_hold_every_key(path):
-    content = yaml.safe_load(path.read_text())
-
-    def missing(part, schema, prefix=""):
-        for key, below in schema["properties"].items():
-            if key not in part:
-                yield prefix + key
-            elif "properties" in below:
-                yield from missing(part[key], below, f"{prefix}{key}.")
-
-    assert not list(missing(content, load_schema(SCHEMAS / "sister_config.schema.yaml")))
