@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,7 +33,7 @@ CENTRE_OFFSET = 30  # a peak's middle is off its place by up to this
 BACKGROUND = 0.003  # expected reads per base and strand
 
 # procapnet: TATA box and initiator (Smale and Kadonaga, Annu. Rev. Biochem. 2003), and a site of ETS factors.
-CORE = {"TATAAAAGG": -31, "TCAGTCTT": -2}  # first base from where transcription starts
+CORE_SITES = (("TATAAAAGG", -31), ("TCAGTCTT", -2))  # first base from where transcription starts
 ACTIVATOR, ACTIVATOR_PLACES = "ACCGGAAGTG", (-52, -70, -88, -106)
 PROMOTERS = 0.8  # share of places
 INITIATION, ACTIVATION = 40.0, 2.0  # expected reads of a promoter, and the factor on them of each activator's site
@@ -104,13 +104,16 @@ def procapnet(output: Path, genome: dict[str, np.ndarray], rng: np.random.Genera
         if not promoter:
             places.append(Place(chrom, position, minus, "decoy", 0.0))
             continue
-        for site, place in CORE.items():
+        for site, place in CORE_SITES:
             plant(codes, site, position, place, minus=minus)
         total = INITIATION * ACTIVATION**activators
         sense, other = ("minus", "plus") if minus else ("plus", "minus")
         pile(tracks[sense][chrom], position, total, INITIATION_SPREAD, "sharp")
         pile(tracks[other][chrom], position + away(DIVERGENT_PLACE, minus), DIVERGENT * total, DIVERGENT_SPREAD, "bell")
         places.append(Place(chrom, position, minus, f"promoter with {activators} activators", total))
+    between = "A" * (CORE_SITES[1][1] - CORE_SITES[0][1] - len(CORE_SITES[0][0]))
+    core = CORE_SITES[0][0] + between + CORE_SITES[1][0]
+    write_motifs(output / "truth" / "motifs.tsv", {"core": core, "activator": ACTIVATOR})
     write_pairs(output / "reads.bam", {name: draw(track, rng) for name, track in tracks.items()}, genome)
     write_peaks(output / "peaks.bed", [place for place in places if place.kind != "decoy"], rng)
     write_peaks(output / "decoys.bed", [place for place in places if place.kind == "decoy"], rng)
@@ -133,6 +136,7 @@ def bpnet(output: Path, genome: dict[str, np.ndarray], rng: np.random.Generator)
             pile(tracks[factor]["plus"][chrom], position - distance, total * share / 2, STOP_SPREAD, "bell")
             pile(tracks[factor]["minus"][chrom], position + distance, total * share / 2, STOP_SPREAD, "bell")
         places.append(Place(chrom, position, minus, f"{factor}{' weak' if weak else ''}", total))
+    write_motifs(output / "truth" / "motifs.tsv", FACTORS)
     for factor, strands in tracks.items():
         for strand, track in strands.items():
             write_counts(output / f"{factor}.{strand}.bw", draw(track, rng))
@@ -227,6 +231,12 @@ def write_peaks(path: Path, places: Sequence[Place], rng: np.random.Generator) -
     rows = [f"{place.chrom}\t{middle - 100}\t{middle + 100}\n" for place, middle in zip(places, middles, strict=True)]
     with atomic_path(path) as temporary:
         temporary.write_text("".join(rows), encoding="utf-8")
+
+
+def write_motifs(path: Path, motifs: Mapping[str, str]) -> None:
+    """Write names and sequences."""
+    with atomic_path(path) as temporary:
+        temporary.write_text("".join(f"{name}\t{site}\n" for name, site in motifs.items()), encoding="utf-8")
 
 
 def write_genome(path: Path, genome: dict[str, np.ndarray]) -> None:

@@ -14,7 +14,7 @@ from bpflow.files import stamp
 from bpflow.footprints import REPORTED, Effect, Footprint
 from bpflow.verdicts import OFFICIAL_ADVICE, verdict
 
-__all__ = ["CENTRE_WINDOW", "SHOULDER", "central", "depth", "official_response", "report"]
+__all__ = ["CENTRE_WINDOW", "SHOULDER", "central", "depth", "log2_fold", "official_response", "report"]
 
 CENTRE_WINDOW = 200
 # Bases on either side of a motif that its depth is measured against: within an open site, outside most factors' reach.
@@ -117,12 +117,13 @@ def _numbers(footprint: Footprint, control: Footprint, view: str) -> dict[str, A
         "max_centre": float(central(effect.profile).max()),
         "ratio_to_control": float(effect.profile.max() / without.profile.max()),
         "depth": depth(effect.profile, len(footprint.insert.sequence)),
-        "log2_fold_counts": _log2_fold(effect, without),
+        "log2_fold_counts": log2_fold(effect, without),
         "profile": central(effect.profile).astype(np.float32).astype(float).tolist(),
     }
 
 
-def _log2_fold(effect: Effect, control: Effect) -> float:
+def log2_fold(effect: Effect, control: Effect) -> float:
+    """How many times the control's counts a motif has, as a logarithm."""
     # One insertion is added to both, so that a background of no counts gives a number.
     return float(np.log2((1 + effect.counts) / (1 + control.counts)))
 

@@ -10,7 +10,7 @@ the mean over backgrounds. The response is its largest value, unrounded.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -28,7 +28,10 @@ REPORTED = ("corrected", "with_bias")
 
 
 class Effect(NamedTuple):
-    """A footprint (O,), summing to 1, and expected counts, the mean over backgrounds and both strands."""
+    """A footprint and expected counts, the mean over backgrounds and both directions of the sequence.
+
+    The footprint is (O,), or (2 O,) of two strands, and sums to 1.
+    """
 
     profile: np.ndarray
     counts: float
@@ -75,7 +78,9 @@ def marginal_footprint(forward: Tracks, reverse: Tracks) -> Effect:
     return Effect(profile=profile, counts=float(both.mean() / 2))
 
 
-def measure(backgrounds: np.ndarray, inserts: Iterable[Insert], predict: Predict) -> list[Footprint]:
+def measure(
+    backgrounds: np.ndarray, inserts: Iterable[Insert], predict: Predict, views: Sequence[str] = REPORTED
+) -> list[Footprint]:
     """Footprint of the untouched backgrounds (named ``control``, first) and of each insert.
 
     Parameters
@@ -86,12 +91,14 @@ def measure(backgrounds: np.ndarray, inserts: Iterable[Insert], predict: Predict
         What to write into them.
     predict
         Gives the tracks of each view for (N, L) codes.
+    views
+        Those that are measured.
     """
     inserts = [Insert(CONTROL, "", "motif"), *inserts]
     results = []
     for insert in track(inserts, what="footprints", unit="motifs"):
         codes = implant(backgrounds, encode(insert.sequence))
         forward, reverse = predict(codes), predict(reverse_complement_codes(codes))
-        effects = {view: marginal_footprint(forward[view], reverse[view]) for view in REPORTED}
+        effects = {view: marginal_footprint(forward[view], reverse[view]) for view in views}
         results.append(Footprint(insert, effects))
     return results

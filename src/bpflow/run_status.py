@@ -34,7 +34,7 @@ STEPS: dict[str, tuple[str, ...]] = {
     ),
     "use": (
         *("tracks", "contribution_parts", "gather_contributions", "contributions"),
-        *("task_contributions", "task_variants"),
+        *("task_contributions", "task_footprints", "task_variants"),
         *("average_contributions", "motifs", "mutagenesis", "loci", "variant_scores", "variants", "compare"),
     ),
     "pages": ("sample_page", "qc_report", "full_report", "browser_files", "sister_report"),

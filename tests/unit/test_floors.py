@@ -72,6 +72,7 @@ FLOORS = {
         *("evaluation", "evaluation_verdicts", "reference_scores", "yardsticks"),
         *("bias_choice", "sample_comparison", "tracks", "recovery", "stranded_recovery", "views", "loci"),
         *("footprints", "footprint_record", "footprint_file", "footprint_average"),
+        "task_footprints",
         *("mutagenesis", "mutagenesis_file"),
         "one_call",
         *("contributions", "motif_discovery", "motif_matches", "motif_instances", "motif_record"),

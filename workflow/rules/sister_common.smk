@@ -78,6 +78,8 @@ def sister_files():
         return collect("<results>/{sample}/{file}", sample=SAMPLES, file=files)
     files = of_tasks("<results>/{sample}/fold_{fold}/tasks/{task}/metrics.json", fold=FOLDS)
     files += of_tasks("<results>/{sample}/mean/motifs/{task}/{head}/motifs.json", head=HEADS)
+    if CONFIG["footprints"]["motifs"] or CONFIG["footprints"]["tf_motifs"] != "none":
+        files += of_tasks("<results>/{sample}/fold_{fold}/tasks/{task}/footprints.json", fold=FOLDS)
     if CONFIG["variants"]["file"]:
         files += of_tasks("<results>/{sample}/variants/{task}/variants.json")
     if CONFIG["truth"]:

@@ -1,10 +1,10 @@
 # The data of sister models' demos, simulated with a known truth. Only paths under demo/data ask for this rule.
 
 SISTER_DEMO_FILES = {
-    "procapnet": ["reads.bam", "peaks.bed", "decoys.bed"],
+    "procapnet": ["reads.bam", "peaks.bed", "decoys.bed", "truth/motifs.tsv"],
     "bpnet": [
         *collect("{task}.{strand}.bw", task=["alpha", "beta"], strand=["plus", "minus"]),
-        *("alpha.bed", "beta.bed"),
+        *("alpha.bed", "beta.bed", "truth/motifs.tsv"),
     ],
     "basenji2": ["alpha.bw", "beta.bw", "tracks.tsv", "truth/alpha.bw", "truth/beta.bw"],
 }[SYSTEM]

@@ -206,6 +206,42 @@ rule task_contributions:
         " > {log} 2>&1"
 
 
+# Where the configuration names motifs.
+rule task_footprints:
+    input:
+        model=f"<results>/{{sample}}/fold_{{fold}}/models/{SYSTEM}.safetensors",
+        peaks="<results>/{sample}/peaks/peaks.narrowPeak",
+        motifs=CONFIG["footprints"]["motifs"] or [],
+    output:
+        footprints="<results>/{sample}/fold_{fold}/tasks/{task}/footprints.h5",
+        qc="<results>/{sample}/fold_{fold}/tasks/{task}/footprints.json",
+    log:
+        "<logs>/task_footprints/{sample}.fold_{fold}.{task}.log",
+    benchmark:
+        "<benchmarks>/task_footprints/{sample}.fold_{fold}.{task}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 8
+    resources:
+        **computing(),
+        mem_mb=scaled(8000),
+        runtime=scaled(120),
+    params:
+        genome=GENOME_FILE,
+        fold=FOLD_FILE,
+        motifs="--motifs" if CONFIG["footprints"]["motifs"] else "",
+        tf_motifs=CONFIG["footprints"]["tf_motifs"],
+        backgrounds=CONFIG["footprints"]["backgrounds"],
+        precision=CONFIG["precision"],
+        seed=CONFIG["seed"],
+    shell:
+        "python -m bpflow task-footprints --model {input.model} --task {wildcards.task} --genome {params.genome}"
+        " --regions {input.peaks} --fold {params.fold} {params.motifs} {input.motifs:q} --tf-motifs {params.tf_motifs}"
+        " --backgrounds {params.backgrounds} --seed {params.seed} --device {resources.device}"
+        " --precision {params.precision} --threads {threads} --output {output.footprints} --qc {output.qc}"
+        " > {log} 2>&1"
+
+
 rule task_variants:
     input:
         models=collect(f"<results>/{{{{sample}}}}/fold_{{fold}}/models/{SYSTEM}.safetensors", fold=FOLDS),

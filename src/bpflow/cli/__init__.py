@@ -43,6 +43,7 @@ COMMANDS = {
     "compare": "samples beside each other at the peaks they share",
     "tracks": "predicted and bias-corrected bigWigs over peaks",
     "footprints": "marginal footprints of motifs and bias probes",
+    "task-footprints": "marginal footprints of motifs on each strand of a task",
     "contributions": "how much each base adds to predicted counts and profile",
     "gather-contributions": "join contributions that were computed in parts",
     "average-contributions": "the mean of contributions over folds",

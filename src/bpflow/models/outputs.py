@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-__all__ = ["Output", "Outputs"]
+__all__ = ["STRANDS", "Output", "Outputs"]
 
 STRANDS = ("plus", "minus")
 

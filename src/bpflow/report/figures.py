@@ -31,6 +31,7 @@ __all__ = [
     "profile_example",
     "profile_fit",
     "shift_scores",
+    "strands",
     "thinned",
     "training_curve",
 ]
@@ -372,6 +373,22 @@ def footprint(
         y_axis={"rangemode": "tozero"},
         shapes=marks,
     )
+
+
+def strands(profiles: Mapping[str, Sequence[float]]) -> go.Figure:
+    """Mean predicted profiles around a motif put into backgrounds, the minus strand downwards."""
+    traces = [
+        go.Scatter(
+            x0=-(len(profile) // 2),
+            dx=1,
+            y=np.asarray(profile, dtype=np.float32) * (-1 if name == "minus" else 1),
+            mode="lines",
+            line=_line("bias" if name == "minus" else "corrected"),
+            hovertemplate=f"%{{x}} bp: %{{y:.3g}} {name}<extra></extra>",
+        )
+        for name, profile in profiles.items()
+    ]
+    return _figure(traces, x="position from the motif (bp)", y="share of reads", height=230)
 
 
 def agreement(names: Sequence[str], pairs: Sequence[Mapping[str, Any]], key: str) -> go.Figure:

@@ -43,6 +43,7 @@ REQUIRED = {
     "bin_metrics": ("metrics",),
     "bin_recovery": ("tracks",),
     "stranded_recovery": ("tasks",),
+    "task_footprints": ("motifs[].name", "motifs[].strands"),
     "comparison": ("samples", "pairs", "shared_within"),
 }
 

@@ -15,7 +15,7 @@ from bpflow.report.bins import bins_section
 from bpflow.report.blocks import Badge, Block, Facts, Figures, Legend, Link, Panel, Section, anchor, table
 from bpflow.report.collect import HISTORY_COLUMNS, REGION_COLUMNS
 from bpflow.report.fold import example_profiles, loss_curves, training_row, training_table
-from bpflow.report.format import number, plain
+from bpflow.report.format import number, plain, signed
 from bpflow.report.job_times import read_benchmarks
 from bpflow.report.metrics import METRICS, MODELS
 from bpflow.report.motifs import motif_section
@@ -59,6 +59,7 @@ class SisterFold:
     history: pd.DataFrame
     metrics: dict[str, Record]
     regions: dict[str, pd.DataFrame]
+    footprints: dict[str, Record]
     recovery: Record | None
 
 
@@ -141,6 +142,15 @@ def _fold(reader: Reader, sample: str, tasks: Sequence[str], system: str, fold: 
             )
             for task in tasks
         },
+        {
+            task: found
+            for task in tasks
+            if (
+                found := reader.given(
+                    f"{here}/tasks/{task}/footprints.json", "task_footprints", sample=sample, fold=fold
+                )
+            )
+        },
         reader.given(f"{here}/recovery.json", "stranded_recovery", sample=sample, fold=fold),
     )
 
@@ -182,6 +192,8 @@ def _fold_section(fold: SisterFold, parent: str, tasks: Sequence[str], system: s
     section.children.append(Section(f"{here}-training", "Training", training))
     for task in tasks:
         blocks = _task_blocks(fold.metrics[task], fold.regions[task], task, examples)
+        if task in fold.footprints:
+            blocks += _footprints(fold.footprints[task])
         section.children.append(Section(anchor(here, "task", task), f"Task {task}", blocks))
     if fold.recovery:
         rows = [
@@ -196,6 +208,29 @@ def _fold_section(fold: SisterFold, parent: str, tasks: Sequence[str], system: s
         }
         section.children.append(Section(f"{here}-truth", "Planted truth", [table("What was recovered", columns, rows)]))
     return section
+
+
+def _footprints(record: Record) -> list[Block]:
+    rows, panels = [], []
+    for motif in record["motifs"]:
+        strands = motif["strands"]
+        places = [f"{name} {found['place']:+d}" for name, found in strands.items()]
+        rows.append((motif["name"], motif["sequence"], signed(motif["log2_fold_counts"]), ", ".join(places)))
+        panels.append(
+            Panel(motif["name"], figures.strands({name: found["profile"] for name, found in strands.items()}))
+        )
+    columns = {"motif": "t", "sequence": "t", "log2 fold counts": "n", "largest at (bp from the middle)": "t"}
+    return [
+        table(
+            "Motifs in shuffled peaks", columns, rows, note=f"Means over {number(record['backgrounds'])} backgrounds."
+        ),
+        Figures(
+            "What a motif does to the profile",
+            "Good: motifs of this task stand out, on the strand and at the place where they act; others are flat.",
+            panels,
+            legend=[Legend("corrected", "solid", "plus strand"), Legend("bias", "solid", "minus strand, downwards")],
+        ),
+    ]
 
 
 def _task_blocks(record: Record, regions: pd.DataFrame, task: str, examples: int) -> list[Block]:

@@ -16,7 +16,7 @@ __all__ = ["existing_path", "made_by_demo", "require_plain_braces"]
 DEMO_FILES = re.compile(
     r"demo/data/(ATAC|DNASE)/(genome\.fa\.gz|fragments\.tsv\.gz|blacklist\.bed"
     r"|truth/(truth\.json|accessibility\.bw|bias\.bw|sites\.bed|regions\.bed|variants\.vcf))"
-    r"|demo/data/(procapnet|bpnet|basenji2)/(genome\.fa\.gz|truth/truth\.json|reads\.bam|tracks\.tsv|[a-z.]+\.(bw|bed))"
+    r"|demo/data/(procapnet|bpnet|basenji2)/(genome\.fa\.gz|truth/(truth\.json|motifs\.tsv)|reads\.bam|tracks\.tsv|[a-z.]+\.(bw|bed))"
 )
 
 

@@ -118,6 +118,7 @@ def resolve_sister_config(
         ("genome", "blacklist"),
         ("genome", "catalogue"),
         ("genome", "mappability"),
+        ("footprints", "motifs"),
         ("motifs", "database"),
         ("variants", "file"),
     ):
