@@ -68,6 +68,23 @@ def test_motifs_are_found_for_each_task(demo):
         assert any(site in text for site in sites[task] for text in both), found
 
 
+def test_motifs_act_on_their_task_and_at_their_place(demo):
+    system, run = demo
+    found = {
+        task: {motif["name"]: motif for motif in read(run, f"demo/fold_0/tasks/{task}/footprints.json")["motifs"]}
+        for task in TASKS[system]
+    }
+    if system == "procapnet":
+        core = found["initiation"]["core"]["strands"]
+        assert core["plus"]["largest"] > 2 * core["minus"]["largest"]
+        assert found["initiation"]["core"]["log2_fold_counts"] > 0.5
+        return
+    for task, other in (("alpha", "beta"), ("beta", "alpha")):
+        own = found[task][task]
+        assert own["log2_fold_counts"] > 2 + max(found[task][other]["log2_fold_counts"], 0)
+        assert own["strands"]["plus"]["place"] < 0 < own["strands"]["minus"]["place"]
+
+
 def test_the_page_tells_each_task_and_a_second_run_has_nothing_to_do(demo):
     system, run = demo
     page = (run.results / "report.html").read_text()
