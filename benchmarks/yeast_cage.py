@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         record: dict[str, Any] = {**machine(), "rule": {"per_million": PER_MILLION, "least_ends": least}, "runs": {}}
         for system in args.systems:
             splits = divided(regions, genome, config_of(system).input_length)
-            record["regions"] = {name: len(frame) for name, frame in splits.items()}
+            record.setdefault("regions", {})[system] = {name: len(frame) for name, frame in splits.items()}
             for seed in args.seeds:
                 record["runs"][f"{system} {seed}"] = run(system, seed, genome, tracks, splits, args)
     if args.json:
@@ -205,12 +205,17 @@ def scores(
         name: {
             "median_jsd": float(np.nanmedian(jensen_shannon(counts, profile))),
             "cross_entropy": float(-(counts * np.log(np.maximum(profile, 1e-30))).sum() / counts.sum()),
-            "counts_pearsonr": pearson(observed, logs[name]),
-            "counts_spearmanr": spearman(observed, logs[name]),
+            "counts_pearsonr": known(pearson(observed, logs[name])),
+            "counts_spearmanr": known(spearman(observed, logs[name])),
             "counts_mse": mean_squared_error(observed, logs[name]),
         }
         for name, profile in profiles.items()
     }
+
+
+def known(value: float) -> float | None:
+    """A number, or nothing where a constant has no correlation."""
+    return None if np.isnan(value) else value
 
 
 if __name__ == "__main__":
