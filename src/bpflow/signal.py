@@ -49,8 +49,15 @@ class SignalTrack:
     path: str
 
     @classmethod
-    def open(cls, bigwig: str | os.PathLike[str], genome: Genome) -> SignalTrack:
+    def open(cls, bigwig: str | os.PathLike[str], genome: Genome, *, absolute: bool = False) -> SignalTrack:
         """Read a bigWig of integer counts.
+
+        Parameters
+        ----------
+        bigwig, genome
+            The file, and the genome that it is of.
+        absolute
+            Take counts below 0 for as many above it: a minus strand is often written so.
 
         Raises
         ------
@@ -64,6 +71,7 @@ class SignalTrack:
             tempfile.TemporaryFile(prefix="bpflow_counts_") as counts,
         ):
             for places, values in iterate_bases(bigwig, genome):
+                values = np.abs(values) if absolute else values
                 whole = np.rint(values)
                 refused = (values < 0) | (values >= MOST) | (np.abs(whole - values) > 1e-3)
                 wrong = np.flatnonzero(refused)

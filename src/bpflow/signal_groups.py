@@ -88,12 +88,12 @@ class SignalGroups:
 
 
 def open_strands(paths: Sequence[str | os.PathLike[str]], genome: Genome) -> Signal:
-    """Open one bigWig, or those of the plus and the minus strand as one group.
+    """Open one bigWig, or those of the plus and the minus strand as one group, of which counts may be below 0.
 
     Raises
     ------
     InputError
         As of :meth:`bpflow.signal.SignalTrack.open`.
     """
-    tracks = tuple(SignalTrack.open(path, genome) for path in paths)
+    tracks = tuple(SignalTrack.open(path, genome, absolute=len(paths) > 1) for path in paths)
     return tracks[0] if len(tracks) == 1 else SignalGroups(tracks, 1, tuple(reversed(range(len(tracks)))))

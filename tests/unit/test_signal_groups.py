@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from bpflow.bigwig_writer import write_bigwig
 from bpflow.datasets import Windows
+from bpflow.errors import InputError
 from bpflow.genome import reverse_complement_codes
 from bpflow.mappability import Mappability
 from bpflow.models.outputs import Outputs
@@ -117,3 +118,13 @@ def test_strands_are_opened_as_one_group(files, genome, tmp_path):
     assert signal.windows(starts, 20).shape == (1, 20 * files)
     assert np.flatnonzero(signal.windows(starts, 20)[0]).tolist() == [11, 32][:files]
     assert signal.sums(starts, 20).tolist() == [3 * files]
+
+
+def test_a_minus_strand_below_zero_is_read_as_counts(tmp_path, genome):
+    for name, value in (("plus", 3.0), ("minus", -3.0)):
+        write_bigwig(tmp_path / f"{name}.bw", genome.sizes, [("chr2", np.array([5]), np.array([value]))])
+    signal = open_strands([tmp_path / "plus.bw", tmp_path / "minus.bw"], genome)
+    starts = genome.global_positions(np.array(["chr2"], dtype=object), np.array([0]))
+    assert signal.windows(starts, 10)[0].tolist() == [0, 0, 0, 0, 0, 3, 0, 0, 0, 0] * 2
+    with pytest.raises(InputError, match="the value -3"):
+        open_strands([tmp_path / "minus.bw"], genome)

@@ -46,7 +46,9 @@ def run(args: argparse.Namespace) -> None:
     """Find the clusters."""
     genome = Genome.open(args.genome)
     chromosomes = read_fold(args.fold, genome).train if args.fold else tuple(genome.names)
-    strands = [[SignalTrack.open(path, genome) for path in paths] for paths in (args.plus, args.minus) if paths]
+    strands = [
+        [SignalTrack.open(path, genome, absolute=True) for path in paths] for paths in (args.plus, args.minus) if paths
+    ]
     # What is found elsewhere has no say in the rule.
     ends = ends_on(chain(*strands), genome, chromosomes)
     least = max(args.min_per_million * ends / 1e6, 1.0)

@@ -174,7 +174,7 @@ def _signal(args: argparse.Namespace, genome: Genome, outputs: Outputs) -> Signa
     from bpflow.signal import SignalTrack
     from bpflow.signal_groups import SignalGroups
 
-    tracks = tuple(SignalTrack.open(path, genome) for _, *paths in args.task for path in paths)
+    tracks = tuple(SignalTrack.open(path, genome, absolute=True) for _, *paths in args.task for path in paths)
     return tracks[0] if len(tracks) == 1 else SignalGroups(tracks, outputs.groups, outputs.partners)
 
 
@@ -182,4 +182,4 @@ def _control(paths: Sequence[str], genome: Genome) -> SignalGroups:
     from bpflow.signal import SignalTrack
     from bpflow.signal_groups import SignalGroups
 
-    return SignalGroups(tuple(SignalTrack.open(path, genome) for path in paths), 2, (1, 0))
+    return SignalGroups(tuple(SignalTrack.open(path, genome, absolute=True) for path in paths), 2, (1, 0))
