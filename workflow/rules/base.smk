@@ -27,8 +27,8 @@ HEADS = ["counts", "profile"]
 # this workflow, whatever the working directory; nothing of it is in params, so that moving the checkout reruns nothing.
 # A scheduler sends SIGTERM to the shell too, which must then wait for a training that saves its state.
 # Without isolated environments, rules run in Snakemake's own if that has the packages, else with what is on PATH.
-def prepare_shell(cache):
-    """Say what every step's shell begins with; `cache` is the folder of fetched genomes, if it is stated."""
+def prepare_shell(cache, architecture=None):
+    """Say what every step's shell begins with: where fetched genomes lie, and whose network is trained, if it is stated."""
     prefix = [
         "set -euo pipefail",
         "trap : TERM",
@@ -37,6 +37,8 @@ def prepare_shell(cache):
     ]
     if cache:
         prefix.append(f"export BPFLOW_GENOMES={shlex.quote(os.path.abspath(cache))}")
+    if architecture:
+        prefix.append(f"export BPFLOW_ARCHITECTURE={shlex.quote(architecture)}")
     if not workflow.deployment_settings.deployment_method and find_spec("torch"):
         prefix.append(f'export PATH={shlex.quote(os.path.dirname(sys.executable))}:"$PATH"')
     shell.prefix("; ".join(prefix).replace("{", "{{").replace("}", "}}") + "; ")

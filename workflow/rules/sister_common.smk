@@ -19,7 +19,7 @@ FOLDS_MADE_FOR = settings.samples_of_folds(CONFIG["results"]) or list(SAMPLES)
 FETCHED = settings.fetched_files(CONFIG)
 GENOME_FILE, FOLD_FILE = (f"{CONFIG['results']}/{name}" for name in ("genome/genome.json", "folds/fold_{fold}.json"))
 TASKS = list(dict.fromkeys(task for sample in SAMPLES.values() for task in sample.task_names))
-prepare_shell(GENOME["cache"])
+prepare_shell(GENOME["cache"], CONFIG["model"]["architecture"])
 
 
 pathvars:
@@ -39,7 +39,7 @@ wildcard_constraints:
 
 def options_of(section, but=()):
     """Options of a command for the keys of a section that say anything; it knows what was published for the others."""
-    other = ("system", "allow_cpu", *but)
+    other = ("system", "architecture", "allow_cpu", *but)
     given = {key: value for key, value in CONFIG[section].items() if value is not None and key not in other}
     values = {key: " ".join(map(str, value)) if isinstance(value, list) else value for key, value in given.items()}
     return " ".join(f"--{key.replace('_', '-')} {value}" for key, value in values.items())
@@ -77,7 +77,9 @@ def sister_files():
         files = ["bins/metrics.json", *(["bins/recovery.json"] if CONFIG["truth"] else [])]
         return collect("<results>/{sample}/{file}", sample=SAMPLES, file=files)
     files = of_tasks("<results>/{sample}/fold_{fold}/tasks/{task}/metrics.json", fold=FOLDS)
-    files += of_tasks("<results>/{sample}/mean/motifs/{task}/{head}/motifs.json", head=HEADS)
+    # Contributions are computed by rules for the layers that are known here.
+    if not CONFIG["model"]["architecture"]:
+        files += of_tasks("<results>/{sample}/mean/motifs/{task}/{head}/motifs.json", head=HEADS)
     if CONFIG["footprints"]["motifs"] or CONFIG["footprints"]["tf_motifs"] != "none":
         files += of_tasks("<results>/{sample}/fold_{fold}/tasks/{task}/footprints.json", fold=FOLDS)
     if CONFIG["variants"]["file"]:

@@ -97,6 +97,7 @@ rule train_stranded:
         control=lambda wildcards: list(SAMPLES[wildcards.sample].control),
         mappability=(GENOME["mappability"] or []) if SYSTEM == "procapnet" else [],
         fold="<results>/folds/fold_{fold}.json",
+        architecture=(CONFIG["model"]["architecture"] or "").rpartition(":")[0] or [],
     output:
         model=f"<results>/{{sample}}/fold_{{fold}}/models/{SYSTEM}.safetensors",
         history=f"<results>/{{sample}}/fold_{{fold}}/models/{SYSTEM}.history.tsv",
@@ -121,6 +122,7 @@ rule train_stranded:
         mappability=lambda wildcards, input: "--mappability" if input.mappability else "",
         model=options_of("model", but=["tower_filters", "bottleneck", "head_filters", "max_shift"]),
         training=options_of("training"),
+        architecture='--architecture "$BPFLOW_ARCHITECTURE"' if CONFIG["model"]["architecture"] else "",
         allow_cpu="--allow-cpu" if CONFIG["model"]["allow_cpu"] else "",
         precision=CONFIG["precision"],
         seed=CONFIG["seed"],
@@ -129,6 +131,7 @@ rule train_stranded:
         "python -m bpflow train {params.system} --genome {params.genome} {params.tasks} --peaks {input.peaks:q}"
         " {params.nonpeaks} {input.nonpeaks:q} {params.control} {input.control:q}"
         " {params.mappability} {input.mappability:q} --fold {input.fold} {params.model} {params.training}"
+        " {params.architecture}"
         " --seed {params.seed} --device {resources.device} --precision {params.precision} {params.allow_cpu}"
         " --threads {threads} --devices {resources.gpu}"
         " --output {output.model} --history {output.history} --qc {output.qc} > {log} 2>&1"

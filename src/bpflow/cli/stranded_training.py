@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from bpflow.datasets import Epoch, Examples
     from bpflow.folds import Fold
     from bpflow.genome import Genome
-    from bpflow.models import BPNetConfig
+    from bpflow.models import BPNetConfig, ProfileModel
     from bpflow.models.outputs import Outputs
     from bpflow.signal_groups import Signal, SignalGroups
 
@@ -54,6 +55,11 @@ def add_stranded_data(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="of the count loss beside the profile's; without it 10 for a BPNet and 100 for a ProCapNet",
     )
+    parser.add_argument(
+        "--architecture",
+        metavar="FILE:CLASS",
+        help="train this network in place of the model's own, by its recipe and with its outputs; see docs/models.md",
+    )
 
 
 def prepare_stranded(args: argparse.Namespace, genome: Genome, fold: Fold) -> Prepared:
@@ -64,13 +70,19 @@ def prepare_stranded(args: argparse.Namespace, genome: Genome, fold: Fold) -> Pr
     from bpflow.datasets import Windows
     from bpflow.mappability import Mappability
     from bpflow.mixed_training_set import MixedTrainingSet
-    from bpflow.models import BPNet, ProCapNet
+    from bpflow.models import BPNet, Own, OwnConfig, ProCapNet
+    from bpflow.models.own import VARIABLE
     from bpflow.training import Recipe, centre_counts
 
     config = _config(args)
     outputs = config.outputs
-    kind = ProCapNet if args.model == "procapnet" else BPNet
-    model = kind(config, torch.Generator().manual_seed(args.seed))
+    generator = torch.Generator().manual_seed(args.seed)
+    if args.architecture:
+        os.environ[VARIABLE] = args.architecture
+        asked = {key: getattr(config, key) for key in OwnConfig.model_fields if hasattr(config, key) and key != "kind"}
+        model: ProfileModel = Own(OwnConfig(**asked), generator)
+    else:
+        model = (ProCapNet if args.model == "procapnet" else BPNet)(config, generator)
     weight = args.counts_weight or COUNTS_WEIGHT[args.model]
     recipe = Recipe(
         # The losses add up over groups, of which a task may have two.
@@ -95,7 +107,8 @@ def prepare_stranded(args: argparse.Namespace, genome: Genome, fold: Fold) -> Pr
         mappability=Mappability.open(mappability, genome) if mappability else None,
         control=_control(control, genome) if control else None,
     )
-    centre_counts(model, windows, training)
+    if isinstance(model, BPNet):
+        centre_counts(model, windows, training)
     if isinstance(training, MixedTrainingSet):
         recipe = dataclasses.replace(recipe, batch_size=training.batch_size)
     return Prepared(model, recipe, windows, training, validation)

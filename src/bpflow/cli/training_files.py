@@ -26,6 +26,8 @@ def digests(args: argparse.Namespace, genome: Genome) -> dict[str, str]:
     names = ("signal", "peaks", "nonpeaks", "fold", "selection", "bias_model", "control", "mappability", "bins")
     given = {name: getattr(args, name) for name in names if getattr(args, name, None)}
     given |= {f"task {name}": files for name, *files in getattr(args, "task", ())}
+    if architecture := getattr(args, "architecture", None):
+        given["architecture"] = architecture.rpartition(":")[0]
     files = {name: [given] if isinstance(given, str) else given for name, given in given.items()}
     return {"genome": genome.digest, **{name: ",".join(map(sha256, paths)) for name, paths in files.items()}}
 

@@ -12,6 +12,7 @@ from bpflow.models.base import ProfileModel
 from bpflow.models.basenji2 import Basenji2, Basenji2Config
 from bpflow.models.bpnet import BPNet, BPNetConfig, ProCapNet, ProCapNetConfig
 from bpflow.models.chrombpnet import ChromBPNet, ChromBPNetConfig
+from bpflow.models.own import Own, OwnConfig
 from bpflow.models.task_view import TaskView, chosen_task
 
 __all__ = [
@@ -22,6 +23,8 @@ __all__ = [
     "Basenji2Config",
     "ChromBPNet",
     "ChromBPNetConfig",
+    "Own",
+    "OwnConfig",
     "ProCapNet",
     "ProCapNetConfig",
     "ProfileModel",
@@ -43,6 +46,10 @@ def _build_procapnet(config: dict[str, Any], generator: torch.Generator | None) 
     return ProCapNet(ProCapNetConfig(**config), generator)
 
 
+def _build_own(config: dict[str, Any], generator: torch.Generator | None) -> Own:
+    return Own(OwnConfig(**config), generator)
+
+
 def _build_chrombpnet(config: dict[str, Any], generator: torch.Generator | None) -> ChromBPNet:
     checked = ChromBPNetConfig(**config)
     return ChromBPNet(BPNet(checked.accessibility, generator), BPNet(checked.bias, generator))
@@ -53,6 +60,7 @@ KINDS: dict[str, Builder] = {
     "basenji2": _build_basenji2,
     "bpnet": _build_bpnet,
     "chrombpnet": _build_chrombpnet,
+    "own": _build_own,
     "procapnet": _build_procapnet,
 }
 

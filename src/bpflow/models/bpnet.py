@@ -17,16 +17,14 @@ from bpflow.models.base import Configuration, ProfileModel
 from bpflow.models.control import Control
 from bpflow.models.convolution import Convolution, cropped, padded
 from bpflow.models.initial_weights import glorot_uniform_
-from bpflow.models.outputs import Output, Outputs
+from bpflow.models.outputs import Length, Output, Outputs, Tasks
 from bpflow.models.tower import Tower, tower_lengths
 
 __all__ = ["BPNet", "BPNetConfig", "ProCapNet", "ProCapNetConfig"]
 
 # What a model file may ask for, so that one that is damaged asks for no more than a machine has.
-Length = Annotated[int, Field(gt=0, le=1 << 24)]
 Width = Annotated[int, Field(gt=0, le=1 << 12)]
 Layers = Annotated[int, Field(gt=0, le=20)]
-Tasks = Annotated[tuple[str, ...], Field(min_length=1, max_length=1 << 12)]
 
 
 class BPNetConfig(Configuration):

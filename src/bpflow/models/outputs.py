@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
+from pydantic import Field
 from torch import Tensor
 
-__all__ = ["STRANDS", "Output", "Outputs"]
+__all__ = ["STRANDS", "Length", "Output", "Outputs", "Tasks"]
 
 STRANDS = ("plus", "minus")
+# What a model file may ask for, so that one that is damaged asks for no more than a machine has.
+Length = Annotated[int, Field(gt=0, le=1 << 24)]
+Tasks = Annotated[tuple[str, ...], Field(min_length=1, max_length=1 << 12)]
 
 
 class Output(NamedTuple):

@@ -40,18 +40,27 @@ class TaskView(ProfileModel):
     Parameters
     ----------
     model
-        A model of one task.
+        A model of one task or several.
+    task
+        The task's name.
     """
 
-    def __init__(self, model: BPNet) -> None:
+    def __init__(self, model: ProfileModel, task: str) -> None:
         super().__init__()
         of = model.config
-        self.config = TaskConfig(of.kind, of.channels, of.input_length, of.outputs._replace(shared=True), of.gigaflops)
-        self.model = model
+        alone = of.outputs._replace(names=(task,), shared=True)
+        self.config = TaskConfig(of.kind, of.channels, of.input_length, alone, of.gigaflops)
+        self.model, self.groups = model, of.outputs.groups_of(task)
 
     def forward(self, one_hot: Tensor) -> Output:
         """Predict from (N, channels, input_length)."""
-        return joined(self.model(one_hot))
+        output = self.model(one_hot)
+        if output.log_counts.dim() == 1:
+            return output
+        logits, log_counts = (part[:, self.groups] for part in output)
+        if log_counts.shape[1] == 1:
+            return Output(logits.squeeze(1), log_counts.squeeze(1))
+        return joined(Output(logits, log_counts))
 
 
 def joined(output: Output) -> Output:
@@ -99,10 +108,10 @@ def chosen_task(model: ProfileModel, task: str | None) -> ProfileModel:
         There is no such task, or there are several and none is named.
     """
     name = named_task(model, task)
-    if not isinstance(model, BPNet):
+    if model.config.outputs.groups == 1:
         return model
-    single = one_task(model, name)
-    return single if single.config.outputs.groups == 1 else TaskView(single)
+    single = one_task(model, name) if isinstance(model, BPNet) else model
+    return single if single.config.outputs.groups == 1 else TaskView(single, name)
 
 
 def named_task(model: ProfileModel, task: str | None) -> str:

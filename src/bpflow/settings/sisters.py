@@ -125,6 +125,10 @@ def resolve_sister_config(
         value = filled[section][key]
         if value is not None and value != NO_BLACKLIST:
             filled[section][key] = existing_path(value, data, f"config, key {section}.{key}", made)
+    if filled["model"]["architecture"] is not None:
+        file, _, name = filled["model"]["architecture"].rpartition(":")
+        file = existing_path(file, data, "config, key model.architecture", made)
+        filled["model"]["architecture"] = f"{os.path.abspath(file)}:{name}"
     for key in ("samples", "truth"):
         if filled[key] is not None:
             filled[key] = existing_path(filled[key], data, f"config, key {key}", made)

@@ -229,5 +229,5 @@ def test_registry_builds_by_kind_and_refuses_others():
     built = build({"kind": "procapnet", **SMALL})
     assert isinstance(built, ProCapNet)
     assert built.config.outputs.track_names == ("plus", "minus")
-    with pytest.raises(InputError, match="one of basenji2, bpnet, chrombpnet, procapnet"):
+    with pytest.raises(InputError, match="one of basenji2, bpnet, chrombpnet, own, procapnet"):
         build({"kind": "enformer"})
