@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pyBigWig
@@ -57,15 +58,14 @@ def test_tracks_of_both_strands_hold_what_is_expected(demo):
 
 def test_motifs_are_found_for_each_task(demo):
     system, run = demo
-    sites = {"initiation": ("CGGAAG", "TATAAA"), "alpha": ("TTAACG",), "beta": ("TTGTCA",)}
+    # The changed letter of weak sites leaves one place open.
+    sites = {"initiation": "TATAAA", "alpha": "GGAT.AACGT", "beta": "CTTT.TCATG"}
     for task in TASKS[system]:
-        found = [
-            pattern["consensus"]
-            for head in ("profile", "counts")
-            for pattern in read(run, f"demo/mean/motifs/{task}/{head}/motifs.json")["patterns"]
-        ]
-        both = found + [text[::-1].translate(str.maketrans("ACGT", "TGCA")) for text in found]
-        assert any(site in text for site in sites[task] for text in both), found
+        for head in ("profile", "counts"):
+            patterns = read(run, f"demo/mean/motifs/{task}/{head}/motifs.json")["patterns"]
+            found = [pattern["consensus"] for pattern in patterns]
+            found += [text[::-1].translate(str.maketrans("ACGT", "TGCA")) for text in found]
+            assert any(re.search(sites[task], text) for text in found), found
 
 
 def test_motifs_act_on_their_task_and_at_their_place(demo):
