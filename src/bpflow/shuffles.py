@@ -36,7 +36,8 @@ def dinucleotide_shuffles(codes: np.ndarray, n: int, seeds: np.ndarray) -> np.nd
 
     results = np.repeat(codes[:, None], n, axis=1)
     for sequence, seed, result in zip(codes, seeds, results, strict=True):
-        encoded = one_hot(torch.from_numpy(np.ascontiguousarray(sequence))[None]).to(torch.int8)
+        # A copy, since a mapped genome may not be written to.
+        encoded = one_hot(torch.from_numpy(np.array(sequence))[None]).to(torch.int8)
         try:
             shuffled = dinucleotide_shuffle(encoded, n=n, random_state=[int(seed)], allow_N=True)[0].numpy()
         except ValueError as error:
