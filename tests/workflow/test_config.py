@@ -567,7 +567,7 @@ def test_schemas_are_closed_and_described(schema: dict) -> None:
     assert schema["additionalProperties"] is False
     for key, part in settings.schema_keys(schema):
         assert part["description"].endswith("."), key
-        assert "default" in part or key in {"sample", "assay", "samples"}, key
+        assert "default" in part or key in {"sample", "assay", "samples", "model.system"}, key
         assert part.get("additionalProperties") is False or "properties" not in part, key
 
 
