@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from bpflow.verdicts import OFFICIAL_ADVICE, OWN_ADVICE, verdict
 
@@ -38,8 +38,8 @@ def verdicts(yardsticks: Yardsticks, model_kind: str, task: str = "") -> list[di
         in_peaks = [_bias_counts_peaks(peaks)] if peaks else []
         return [*in_peaks, *([_bias_counts_nonpeaks(nonpeaks), _bias_profile_nonpeaks(nonpeaks)] if nonpeaks else [])]
     whose = f"{MODEL_NAMES[model_kind]}{f' ({task})' if task else ''}"
-    profile = _profile_peaks if model_kind == "chrombpnet" else _stranded_profile_peaks
-    return [_counts_peaks(peaks, whose), profile(peaks, whose)] if peaks else []
+    words = OF_CUTS if model_kind == "chrombpnet" else OF_STRANDS
+    return [_counts_peaks(peaks, whose), _profile_peaks(peaks, whose, words)] if peaks else []
 
 
 def _told_share(yardstick: Mapping[str, Any]) -> float:
@@ -69,7 +69,37 @@ def _counts_peaks(metrics: Mapping[str, Mapping[str, Any]], whose: str) -> dict[
     )
 
 
-def _profile_peaks(metrics: Mapping[str, Mapping[str, Any]], whose: str) -> dict[str, Any]:
+class _Words(NamedTuple):
+    """What is said of profiles: for good, check and fail, and where the data do not tell."""
+
+    advice: tuple[str, str, str]
+    unknown: str
+
+
+OF_CUTS = _Words(
+    (
+        "The model predicts where unseen peaks are cut.",
+        "The model predicts where peaks are cut only in part: check whether training stopped early, and whether "
+        "the bias model predicts non-peaks.",
+        "The model predicts where peaks are cut hardly better than the average peak does: check the enzyme shift "
+        "(a wrong one by even a base blurs profiles), the bias model and the depth before interpreting anything.",
+    ),
+    "The data do not tell: peaks are too few or too shallow for two halves of the insertions to agree on "
+    "where they are cut. Sequence deeper, pool replicates, or keep to the strongest peaks.",
+)
+OF_STRANDS = _Words(
+    (
+        "The model predicts where reads begin in unseen peaks.",
+        "The model predicts where reads begin only in part: check whether training stopped early.",
+        "The model predicts where reads begin hardly better than the average peak does: check strands, peaks and "
+        "depth before interpreting anything.",
+    ),
+    "The data do not tell: peaks are too few or too shallow for two halves of the reads to agree on where "
+    "they begin. Sequence deeper, pool replicates, or keep to the strongest peaks.",
+)
+
+
+def _profile_peaks(metrics: Mapping[str, Mapping[str, Any]], whose: str, words: _Words) -> dict[str, Any]:
     return verdict(
         "profile_peaks",
         f"Profiles of {whose} in peaks (share of the way from the average profile to one without noise)",
@@ -78,35 +108,8 @@ def _profile_peaks(metrics: Mapping[str, Mapping[str, Any]], whose: str) -> dict
         check=0.3,
         threshold="above 0.5; from 0.3 to 0.5 needs a look",
         source=OWN_ADVICE,
-        advice=(
-            "The model predicts where unseen peaks are cut.",
-            "The model predicts where peaks are cut only in part: check whether training stopped early, and whether "
-            "the bias model predicts non-peaks.",
-            "The model predicts where peaks are cut hardly better than the average peak does: check the enzyme shift "
-            "(a wrong one by even a base blurs profiles), the bias model and the depth before interpreting anything.",
-        ),
-        unknown="The data do not tell: peaks are too few or too shallow for two halves of the insertions to agree on "
-        "where they are cut. Sequence deeper, pool replicates, or keep to the strongest peaks.",
-    )
-
-
-def _stranded_profile_peaks(metrics: Mapping[str, Mapping[str, Any]], whose: str) -> dict[str, Any]:
-    return verdict(
-        "profile_peaks",
-        f"Profiles of {whose} in peaks (share of the way from the average profile to one without noise)",
-        _told_share(metrics["median_jsd"]),
-        good=0.5,
-        check=0.3,
-        threshold="above 0.5; from 0.3 to 0.5 needs a look",
-        source=OWN_ADVICE,
-        advice=(
-            "The model predicts where reads begin in unseen peaks.",
-            "The model predicts where reads begin only in part: check whether training stopped early.",
-            "The model predicts where reads begin hardly better than the average peak does: check strands, peaks and "
-            "depth before interpreting anything.",
-        ),
-        unknown="The data do not tell: peaks are too few or too shallow for two halves of the reads to agree on where "
-        "they begin. Sequence deeper, pool replicates, or keep to the strongest peaks.",
+        advice=words.advice,
+        unknown=words.unknown,
     )
 
 

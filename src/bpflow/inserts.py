@@ -17,6 +17,7 @@ __all__ = [
     "TF_MOTIFS",
     "Insert",
     "Kind",
+    "added_motifs",
     "bias_probes",
     "read_motifs",
     "tf_motifs",
@@ -95,6 +96,21 @@ def bias_probes(assay: str) -> list[Insert]:
 def tf_motifs(taxon: str) -> list[Insert]:
     """The built-in sites of common transcription factors; none for the taxon ``"none"``."""
     return [Insert(name, sequence, "motif") for name, sequence in TF_MOTIFS.get(taxon, {}).items()]
+
+
+def added_motifs(inserts: Iterable[Insert], paths: Iterable[str | os.PathLike[str]], taxon: str) -> list[Insert]:
+    """`inserts`, the motifs of files, and the built-in ones of a taxon that are not called as any of these.
+
+    Raises
+    ------
+    InputError
+        As of :func:`read_motifs`.
+    """
+    found = list(inserts)
+    for path in paths:
+        found += read_motifs(path, taken=[insert.name for insert in found])
+    names = {insert.name for insert in found}
+    return found + [insert for insert in tf_motifs(taxon) if insert.name not in names]
 
 
 def read_motifs(path: str | os.PathLike[str], *, taken: Iterable[str] = ()) -> list[Insert]:

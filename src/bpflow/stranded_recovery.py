@@ -104,21 +104,20 @@ def recovered(
         For each task ``places``, ``starts`` (share of places whose largest predicted value lies within two bases of the
         planted one, on its strand) and ``counts_pearsonr``; and the verdicts.
     """
+    places, middle = truth.on(chromosomes), output_length // 2
+    chroms = np.array([place.chrom for place in places], dtype=object)
+    positions = np.array([place.position for place in places], dtype=np.int64)
+    minus = np.array([place.minus for place in places], dtype=bool)
+    codes = genome.windows(genome.global_positions(chroms, positions) - input_length // 2, input_length)
     tasks, verdicts = {}, []
     for task, predict_task in predict.items():
-        places = truth.on(chromosomes)
         expected = np.array([truth.expected(place, task) for place in places])
         own = expected > 0
         if not own.any():
             raise InputError(f"no planted place of the task {task!r} on {', '.join(chromosomes)}", expected="some")
-        chroms = np.array([place.chrom for place in places], dtype=object)
-        positions = np.array([place.position for place in places])
-        starts = genome.global_positions(chroms, positions) - input_length // 2
-        prediction = predict_task(genome.windows(starts, input_length))
+        prediction = predict_task(codes)
         profile = probabilities(prediction.profile_logits[own]).reshape(-1, 2, output_length)
-        minus = np.array([place.minus for place in places])[own]
-        middle = output_length // 2
-        hits = _ends(profile, middle) if truth.system == "bpnet" else _starts(profile, minus, middle)
+        hits = _ends(profile, middle) if truth.system == "bpnet" else _starts(profile, minus[own], middle)
         share = float(hits.mean())
         correlation = pearson(np.log1p(expected), prediction.log_counts)
         tasks[task] = {"places": int(own.sum()), "starts": share, "counts_pearsonr": correlation}

@@ -50,7 +50,7 @@ rule train_bins:
         "../../envs/torch.yaml"
     threads: 8
     resources:
-        **computing(),
+        **on_device(),
         mem_mb=scaled(16000),
         runtime=scaled(2880),
     params:
@@ -87,7 +87,7 @@ rule evaluate_bins:
         "../../envs/torch.yaml"
     threads: 8
     resources:
-        **computing(),
+        **on_device(),
         mem_mb=scaled(16000),
         runtime=scaled(720),
     params:

@@ -45,11 +45,6 @@ def options_of(section, but=()):
     return " ".join(f"--{key.replace('_', '-')} {value}" for key, value in values.items())
 
 
-def computing():
-    """Resources of what models do."""
-    return {"gpu": 0 if CONFIG["device"] == "cpu" else 1, "device": CONFIG["device"]}
-
-
 def strands(sample, task):
     """A task's bigWigs, plus and minus: the sheet's, or those made of its reads."""
     given = SAMPLES[sample].task(task)

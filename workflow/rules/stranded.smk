@@ -110,7 +110,7 @@ rule train_stranded:
         "../../envs/torch.yaml"
     threads: 8
     resources:
-        **computing(),
+        **on_device(),
         mem_mb=scaled(16000),
         runtime=scaled(1440),
     params:
@@ -157,7 +157,7 @@ rule evaluate_task:
         "../../envs/torch.yaml"
     threads: 8
     resources:
-        **computing(),
+        **on_device(),
         mem_mb=scaled(8000),
         runtime=scaled(120),
     params:
@@ -193,7 +193,7 @@ rule task_contributions:
         "../../envs/torch.yaml"
     threads: 8
     resources:
-        **computing(),
+        **on_device(),
         mem_mb=scaled(8000),
         runtime=scaled(1440),
     params:
@@ -226,7 +226,7 @@ rule task_footprints:
         "../../envs/torch.yaml"
     threads: 8
     resources:
-        **computing(),
+        **on_device(),
         mem_mb=scaled(8000),
         runtime=scaled(120),
     params:
@@ -264,7 +264,7 @@ rule task_variants:
         "../../envs/torch.yaml"
     threads: 8
     resources:
-        **computing(),
+        **on_device(),
         mem_mb=scaled(8000),
         runtime=scaled(1440),
     params:
@@ -297,7 +297,7 @@ rule stranded_recovery:
         "../../envs/torch.yaml"
     threads: 8
     resources:
-        **computing(),
+        **on_device(),
         mem_mb=scaled(8000),
         runtime=scaled(60),
     params:

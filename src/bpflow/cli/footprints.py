@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import argparse
 import logging
-from typing import TYPE_CHECKING
 
 from bpflow.cli.model_options import add_computing, resolve_computing
 from bpflow.cli.options import add_genome, add_seed, positive_int
 from bpflow.errors import InputError
-
-if TYPE_CHECKING:
-    from bpflow.inserts import Insert
 
 SUMMARY = (
     "Marginal footprints: write bias probes and motifs into background sequences, and average the predicted profiles "
@@ -61,9 +57,11 @@ def run(args: argparse.Namespace) -> None:
     from bpflow.footprint_record import report
     from bpflow.footprints import measure
     from bpflow.genome import Genome
+    from bpflow.inserts import added_motifs, bias_probes
     from bpflow.views import load_chrombpnet, predictor
 
-    inserts = _inserts(args)
+    # The assay's probes come first.
+    inserts = added_motifs(bias_probes(args.assay), args.motifs, args.tf_motifs)
     model = load_chrombpnet(args.model)
     length = model.config.input_length
     for insert in inserts:
@@ -92,14 +90,3 @@ def run(args: argparse.Namespace) -> None:
     write_json(args.qc, record)
     for item in record["verdicts"]:
         log.info("%s: %s (%s)", item["name"], item["value"], item["verdict"])
-
-
-def _inserts(args: argparse.Namespace) -> list[Insert]:
-    """The assay's probes, the given motifs, and the built-in ones that are not called as any of these."""
-    from bpflow.inserts import bias_probes, read_motifs, tf_motifs
-
-    inserts = bias_probes(args.assay)
-    for path in args.motifs:
-        inserts += read_motifs(path, taken=[insert.name for insert in inserts])
-    names = {insert.name for insert in inserts}
-    return inserts + [insert for insert in tf_motifs(args.tf_motifs) if insert.name not in names]

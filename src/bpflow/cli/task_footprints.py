@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import argparse
 import logging
-from typing import TYPE_CHECKING
 
 from bpflow.cli.model_inputs import add_task
 from bpflow.cli.model_options import add_computing, resolve_computing
 from bpflow.cli.options import add_genome, add_seed, positive_int
 from bpflow.errors import InputError
-
-if TYPE_CHECKING:
-    from bpflow.inserts import Insert
 
 SUMMARY = (
     "Marginal footprints of one task of a BPNet or ProCapNet: write motifs into shuffled peaks, and average what is "
@@ -57,16 +53,12 @@ def run(args: argparse.Namespace) -> None:
     from bpflow.footprint_file import write_profiles
     from bpflow.footprints import measure
     from bpflow.genome import Genome
-    from bpflow.inserts import read_motifs, tf_motifs
+    from bpflow.inserts import added_motifs
     from bpflow.models import chosen_task
     from bpflow.shuffles import dinucleotide_shuffles, shuffle_seeds
     from bpflow.task_footprints import VIEW, task_predictor, task_record
 
-    inserts: list[Insert] = []
-    for path in args.motifs:
-        inserts += read_motifs(path, taken=[insert.name for insert in inserts])
-    names = {insert.name for insert in inserts}
-    inserts += [insert for insert in tf_motifs(args.tf_motifs) if insert.name not in names]
+    inserts = added_motifs([], args.motifs, args.tf_motifs)
     if not inserts:
         raise InputError("no motif", expected="--motifs or --tf-motifs")
     model = chosen_task(load_model(args.model).model, args.task)

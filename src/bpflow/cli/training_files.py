@@ -28,7 +28,7 @@ def digests(args: argparse.Namespace, genome: Genome) -> dict[str, str]:
     given |= {f"task {name}": files for name, *files in getattr(args, "task", ())}
     if architecture := getattr(args, "architecture", None):
         given["architecture"] = architecture.rpartition(":")[0]
-    files = {name: [given] if isinstance(given, str) else given for name, given in given.items()}
+    files = {name: [value] if isinstance(value, str) else value for name, value in given.items()}
     return {"genome": genome.digest, **{name: ",".join(map(sha256, paths)) for name, paths in files.items()}}
 
 
