@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -14,14 +15,18 @@ __all__ = [
     "CPU_PIECE",
     "PRECISIONS",
     "autocast",
+    "cpu_piece",
     "has_fast_bfloat16",
     "resolve_device",
     "resolve_precision",
     "set_threads",
 ]
 
-# Examples that a CPU computes at once: their activations fit its caches.
+# Examples that a CPU computes at once: their activations fit its caches. Of models with so many channels, fewer: larger
+# blocks of memory than 32 MiB are taken from the system, and given back, for each layer anew.
 CPU_PIECE = 16
+WIDE = 512
+WIDE_CPU_PIECE = 8
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 log = logging.getLogger("bpflow")
@@ -86,6 +91,12 @@ def autocast(device: torch.device, precision: torch.dtype) -> contextlib.Abstrac
     if precision == torch.float32:
         return contextlib.nullcontext()
     return torch.autocast(device.type, dtype=precision)
+
+
+def cpu_piece(parameters: Iterable[torch.Tensor]) -> int:
+    """Examples that a CPU computes at once of a model with these parameters."""
+    widest = max((weights.shape[0] for weights in parameters if weights.ndim), default=0)
+    return WIDE_CPU_PIECE if widest >= WIDE else CPU_PIECE
 
 
 def set_threads(threads: int | None) -> int:

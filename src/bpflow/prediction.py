@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from bpflow.devices import CPU_PIECE, autocast
+from bpflow.devices import autocast, cpu_piece
 from bpflow.genome import Genome
 from bpflow.models.base import ProfileModel
 from bpflow.models.encoding import one_hot
@@ -113,7 +113,7 @@ def predict_on_device(
     device = torch.device(device)
     model.to(device).eval()
     outputs = []
-    for piece in codes.split(CPU_PIECE if device.type == "cpu" else len(codes) or 1):
+    for piece in codes.split(cpu_piece(model.parameters()) if device.type == "cpu" else len(codes) or 1):
         with autocast(device, precision):
             outputs.append(model(one_hot(piece.to(device), model.config.channels)))
     return Output(*(torch.cat(parts) for parts in zip(*outputs, strict=True)))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from bpflow.batches import DeviceBatch
-from bpflow.devices import CPU_PIECE, autocast
+from bpflow.devices import autocast, cpu_piece
 from bpflow.errors import BpflowError
 from bpflow.models.base import ProfileModel
 from bpflow.models.encoding import one_hot
@@ -64,7 +64,7 @@ class Stepper:
         self.optimiser, self.objective, self.clip_norm = optimiser, objective, clip_norm
         self.device, self.precision, self.world = device, precision, world or World()
         self.parameters: list[Tensor] = [p for group in optimiser.param_groups for p in group["params"]]
-        self.piece = CPU_PIECE if device.type == "cpu" else 0
+        self.piece = cpu_piece(self.parameters) if device.type == "cpu" else 0
 
     def update(self, model: ProfileModel, batch: DeviceBatch, flag: float = 0.0) -> tuple[Tensor, Tensor]:
         """Take one step.

@@ -175,7 +175,7 @@ def test_a_batch_in_pieces_gives_the_whole_batch_gradient(planted, monkeypatch):
     recipe = Recipe(counts_loss_weight=2.0, epochs=1, batch_size=50)
     results = []
     for piece in (7, 50):
-        monkeypatch.setattr("bpflow.stepping.CPU_PIECE", piece)
+        monkeypatch.setattr("bpflow.stepping.cpu_piece", lambda parameters, piece=piece: piece)
         results.append(trained(planted, recipe=recipe))
     (_, pieces), (_, whole) = results
     assert pieces.history[0].train_loss == pytest.approx(whole.history[0].train_loss, rel=1e-4)

@@ -1,10 +1,10 @@
 """Valid one-dimensional convolutions in the layout and by the kernels that suit each device.
 
 Tensors are (N, C, L) to the caller; in memory the channel is the fastest axis (channels-last). Convolutions run as
-2-D ones of height 1, for which PyTorch has channels-last kernels. In float32 on a CPU, gradients of the weights are
-sums of matrix products, one a tap, and a single-output convolution is a matrix product summed along its diagonals:
-both are several times faster there than the library's kernels for these shapes, and equal to rounding. In bfloat16 the
-library's kernels do all the products; what is fused there is what lies between them.
+2-D ones of height 1, for which PyTorch has channels-last kernels. On a CPU a single-output convolution is a matrix
+product summed along its diagonals, and in float32 gradients of the weights are sums of matrix products, one a tap:
+both are several times faster there than the library's kernels for these shapes, and equal to rounding. ReLUs are
+computed by the kernel of the convolution that they follow.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from bpflow.models import single_output
+from bpflow.models.single_output import channels_last
 
 __all__ = ["Convolution", "convolve", "cropped", "input_gradient", "padded", "relu_convolution"]
 
@@ -61,7 +64,10 @@ class Convolution(nn.Module):
 
 def convolve(x: Tensor, weight: Tensor, bias: Tensor, *, dilation: int = 1) -> Tensor:
     """Valid convolution of (N, C, L) with (F, C, k), by the fastest way for the device and precision."""
-    if _fused_type(x) == torch.float32:
+    kind = _fused_type(x)
+    if kind is not None and single_output.is_single_output(weight, dilation):
+        return single_output.convolve(x, weight, bias, kind)
+    if kind == torch.float32:
         return _CpuConvolution.apply(x, weight, bias, dilation)
     return _library_convolution(x, weight, bias, dilation)
 
@@ -74,7 +80,7 @@ def relu_convolution(x: Tensor, weight: Tensor, bias: Tensor, *, dilation: int =
     """
     if torch.is_grad_enabled() and (kind := _fused_type(x)) is not None:
         return _CpuReluConvolution.apply(x, weight, bias, dilation, residual, kind)
-    y = functional.relu_(_fastest_convolution(x, weight, bias, dilation))
+    y = _rectified_convolution(x, weight, bias, dilation)
     if not residual:
         return y
     centre = cropped(x, y.shape[2]).to(y.dtype)
@@ -87,8 +93,8 @@ def input_gradient(gradient: Tensor, weight: Tensor, *, dilation: int = 1) -> Te
 
     Under :func:`torch.inference_mode` too, where nothing is recorded.
     """
-    if weight.shape[0] == 1 and dilation == 1 and _fused_type(gradient) == torch.float32:
-        return _single_output_input_gradient(_outputs_seen(gradient[:, 0], weight.shape[2]), weight)
+    if _fused_type(gradient) == torch.float32 and single_output.is_single_output(weight, dilation):
+        return single_output.input_gradient(gradient, weight)
     return _full_convolution(gradient, weight, dilation)
 
 
@@ -112,15 +118,26 @@ def _fused_type(x: Tensor) -> torch.dtype | None:
     return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype
 
 
-def _fastest_convolution(x: Tensor, weight: Tensor, bias: Tensor, dilation: int) -> Tensor:
-    if weight.shape[1] >= WIDE and _fused_type(x) == torch.float32 == weight.dtype:
-        return _summed_products(x, weight, bias, dilation)
-    return _library_convolution(x, weight, bias, dilation)
+def _rectified_convolution(x: Tensor, weight: Tensor, bias: Tensor, dilation: int) -> Tensor:
+    """ReLU of a valid convolution, in one kernel where nothing is recorded for gradients."""
+    kind = _fused_type(x)
+    if kind is None or torch.is_grad_enabled():
+        return functional.relu_(_library_convolution(x, weight, bias, dilation))
+    x, weight, bias = (tensor.to(kind) for tensor in (x, weight, bias))
+    if weight.shape[1] >= WIDE and kind == torch.float32:
+        return functional.relu_(_summed_products(x, weight, bias, dilation))
+    if not torch.backends.mkldnn.is_available():
+        return functional.relu_(_library_convolution(x, weight, bias, dilation))
+    # What torch.compile, too, makes of the two on a CPU. The numbers: padding, stride, dilation and groups.
+    y = torch.ops.mkldnn._convolution_pointwise(
+        x.unsqueeze(2), weight.unsqueeze(2), bias, [0, 0], [1, 1], [1, dilation], 1, "relu", [], ""
+    )
+    return y.squeeze(2)
 
 
 def _summed_products(x: Tensor, weight: Tensor, bias: Tensor, dilation: int) -> Tensor:
     """One matrix product a tap and example, added up in place."""
-    inputs, taps = _channels_last(x), weight.permute(2, 1, 0).contiguous()
+    inputs, taps = channels_last(x), weight.permute(2, 1, 0).contiguous()
     length = inputs.shape[1] - (len(taps) - 1) * dilation
     rows = x.new_empty(len(inputs), length, weight.shape[0])
     for example, result in zip(inputs, rows, strict=True):
@@ -135,28 +152,17 @@ def _library_convolution(x: Tensor, weight: Tensor, bias: Tensor | None, dilatio
     return y.squeeze(2)
 
 
-def _channels_last(x: Tensor) -> Tensor:
-    """(N, C, L) as (N, L, C), contiguous; no copy when it is laid out so already."""
-    return x.transpose(1, 2).contiguous()
-
-
 class _CpuConvolution(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, dilation: int) -> Tensor:
         ctx.dilation = dilation
         ctx.save_for_backward(x, weight)
-        if weight.shape[0] == 1 and dilation == 1:
-            return _single_output(x, weight, bias)
         return _library_convolution(x, weight, bias, dilation)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
-        if weight.shape[0] == 1 and ctx.dilation == 1:
-            gradients = _single_output_gradients(x, weight, gradient[:, 0], ctx.needs_input_grad)
-        else:
-            gradients = _gradients(x, weight, gradient, ctx.dilation, ctx.needs_input_grad)
-        return *gradients, None
+        return *_gradients(x, weight, gradient, ctx.dilation, ctx.needs_input_grad), None
 
 
 class _CpuReluConvolution(torch.autograd.Function):
@@ -167,7 +173,7 @@ class _CpuReluConvolution(torch.autograd.Function):
         ctx.dilation, ctx.residual = dilation, residual
         ctx.kinds = x.dtype, weight.dtype, bias.dtype
         x, weight, bias = (tensor.to(kind) for tensor in (x, weight, bias))
-        y = _fastest_convolution(x, weight, bias, dilation).relu_()
+        y = _rectified_convolution(x, weight, bias, dilation)
         ctx.save_for_backward(x, weight, y)
         return y + cropped(x, y.shape[2]) if residual else y
 
@@ -187,13 +193,13 @@ def _gradients(
     x: Tensor, weight: Tensor, gradient: Tensor, dilation: int, needed: tuple[bool, ...]
 ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
     """Gradients of a valid convolution for its input, weight and bias, each only if `needed`."""
-    rows = _channels_last(gradient)
+    rows = channels_last(gradient)
     kernel, length = weight.shape[2], rows.shape[1]
     of_x = of_weight = of_bias = None
     if needed[0]:
         of_x = _full_convolution(rows.transpose(1, 2), weight, dilation)
     if needed[1]:
-        inputs = _channels_last(x)
+        inputs = channels_last(x)
         examples, _, channels = inputs.shape
         if dilation == 1 and kernel * channels <= UNROLL_LIMIT:
             windows = inputs.view(examples, -1).unfold(1, kernel * channels, channels)
@@ -231,39 +237,3 @@ def _library_gradients(
         list(needed),
     )
     return None if of_x is None else of_x.squeeze(2), None if of_weight is None else of_weight.squeeze(2), of_bias
-
-
-def _single_output(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """One output channel, undilated: products of all taps with all positions, summed along diagonals."""
-    kernel = weight.shape[2]
-    products = torch.matmul(_channels_last(x), weight[0])
-    examples, positions, _ = products.shape
-    diagonals = products.as_strided(
-        (examples, positions - kernel + 1, kernel), (positions * kernel, kernel, kernel + 1)
-    )
-    return (diagonals.sum(2) + bias).unsqueeze(1)
-
-
-def _single_output_gradients(
-    x: Tensor, weight: Tensor, gradient: Tensor, needed: tuple[bool, ...]
-) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-    kernel = weight.shape[2]
-    of_x = of_weight = of_bias = None
-    windows = _outputs_seen(gradient, kernel)
-    if needed[0]:
-        of_x = _single_output_input_gradient(windows, weight)
-    if needed[1]:
-        of_weight = torch.bmm(_channels_last(x).transpose(1, 2), windows).sum(0).flip(1).unsqueeze(0)
-    if needed[2]:
-        of_bias = gradient.sum().view(1)
-    return of_x, of_weight, of_bias
-
-
-def _outputs_seen(gradient: Tensor, kernel: int) -> Tensor:
-    """(n, i, j): the gradient at output i - (kernel - 1) + j; those outputs see input i, last tap first."""
-    return functional.pad(gradient, (kernel - 1, kernel - 1)).unfold(1, kernel, 1)
-
-
-def _single_output_input_gradient(windows: Tensor, weight: Tensor) -> Tensor:
-    of_x = torch.matmul(windows.reshape(-1, weight.shape[2]), weight[0].flip(1).t())
-    return of_x.view(*windows.shape[:2], -1).transpose(1, 2)

@@ -187,14 +187,21 @@ def test_fused_network_in_bfloat16_equals_its_parts(random):
         assert difference(gradient, expected[name]) < TOLERANCES[torch.bfloat16], name
 
 
-def test_bfloat16_runs_the_library_kernels_and_stays_close():
-    x, weight, bias = (tensor.detach() for tensor in tensors(8, 8, 3))
+def test_a_profile_head_in_bfloat16_is_as_exact_as_the_library_and_adds_up_in_float32(random):
+    x = torch.rand(3, 150, 32, generator=random).transpose(1, 2).requires_grad_()
+    weight, bias = (torch.randn(size, generator=random).requires_grad_() for size in ((1, 32, 75), (1,)))
+    exact = functional.conv1d(x.double(), weight.double(), bias.double())
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        low = relu_convolution(x, weight, bias, dilation=2, residual=True)
-        single = convolve(x, weight[:1], bias[:1])
-    assert single.dtype == torch.bfloat16
-    exact = relu_convolution(x, weight, bias, dilation=2, residual=True)
-    assert (low - exact).abs().max() / exact.abs().max() < 0.02
+        ours = convolve(x, weight, bias)
+        library = functional.conv1d(x, weight, bias)
+    assert ours.dtype == torch.float32
+    error, expected = ((logits.double() - exact).square().mean().sqrt() for logits in (ours, library))
+    assert error < 1.5 * expected
+    upstream = torch.rand(exact.shape, generator=random)
+    found = torch.autograd.grad(ours, (x, weight, bias), upstream)
+    for one, other in zip(found, torch.autograd.grad(exact, (x, weight, bias), upstream.double()), strict=True):
+        assert one.dtype == torch.float32
+        assert difference(one, other) < TOLERANCES[torch.bfloat16]
 
 
 def test_crop_keeps_the_centre():
