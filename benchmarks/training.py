@@ -18,8 +18,8 @@ matmul_tflops           10^12 operations/s of square matrix products in the prec
                         float32 as PyTorch does it by default. `train_share_of_matmul` is what ours reaches of it when a
                         training step counts as three forward passes, `predict_share_of_matmul` likewise.
 
-A batch is as large as the time allows, up to --batch-size: 512 filters on a CPU take a second an example. Its size is
-in the record. Figures of a GPU need a GPU; there too this is one command.
+A batch is as large as the time allows, from 8 up to --batch-size: 512 filters on a CPU take a second an example. Its
+size is in the record. Figures of a GPU need a GPU; there too this is one command.
 """
 
 from __future__ import annotations
@@ -61,7 +61,9 @@ COUNTS_WEIGHT = 10.0
 TURNS = 3
 # Of the time of each thing measured, besides its turns: the warm-up and finding out how long it takes.
 EXTRA = 2
-SMALLEST_BATCH = 2
+# Of fewer, updating the weights is much of the work.
+SMALLEST_BATCH = 8
+COMPARED = 2
 # A training step does the forward pass's products three times: forward, for the inputs and for the weights.
 PASSES = 3
 JITTER = 500
@@ -164,7 +166,7 @@ class Comparison:
         self.ours = BPNet(config, torch.Generator().manual_seed(1))
         self.plain = PlainBPNet(config.filters, config.layers, config.output_length)
         give_weights(self.ours, self.plain)
-        require_equal(self.ours, self.plain, *self._examples(SMALLEST_BATCH))
+        require_equal(self.ours, self.plain, *self._examples(COMPARED))
         self.ours.to(device)
         self.plain.to(device)
 
@@ -230,7 +232,7 @@ class Comparison:
         """Our training with its data; what is timed is told by :func:`fit` itself."""
         recipe = Recipe(counts_loss_weight=COUNTS_WEIGHT, epochs=1, batch_size=self.batch_size)
         none = np.zeros(0, dtype=np.int64)
-        validation = validation_set(none, self.centers[:SMALLEST_BATCH], negative_ratio=1, seed=0)
+        validation = validation_set(none, self.centers[:COMPARED], negative_ratio=1, seed=0)
 
         def epoch(batches: int) -> float:
             centers = np.resize(self.centers, batches * self.batch_size)

@@ -86,7 +86,7 @@ def report(
     split: str | None = None,
     effect: float = float("nan"),
 ) -> dict[str, Any]:
-    """Numbers and matrices of all patterns, and the verdict.
+    """Numbers and matrices of all patterns, and the verdict on a ChromBPNet's part.
 
     Parameters
     ----------
@@ -95,7 +95,8 @@ def report(
     table
         Of :func:`motif_table`.
     head, view
-        What contributions are of: ``counts`` or ``profile``, of the ``corrected`` or the ``bias`` part.
+        What contributions are of: ``counts`` or ``profile``, of the ``corrected`` or the ``bias`` part, or of a task by
+        its name.
     regions, window
         Sequences, and the bases of each that were searched.
     database
@@ -131,9 +132,7 @@ def report(
             }
             for pattern, row, name in zip(patterns, table.to_dict("records"), named, strict=True)
         ],
-        verdicts=[
-            _bias_verdict(head, factors, named, effect) if view == "bias" else _corrected_verdict(head, enzymes, named)
-        ],
+        verdicts=_verdicts(head, view, named, enzymes=enzymes, factors=factors, effect=effect),
         messages=messages,
     )
 
@@ -151,6 +150,15 @@ def _share(patterns: Sequence[Pattern], wanted: Sequence[bool]) -> float:
 
 def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and np.isnan(value) else value
+
+
+def _verdicts(
+    head: str, view: str, named: Sequence[str | None], *, enzymes: float, factors: float, effect: float
+) -> list[dict[str, Any]]:
+    """Whether enzyme and factors were told apart; nothing to tell in a task of another model."""
+    if view == "bias":
+        return [_bias_verdict(head, factors, named, effect)]
+    return [_corrected_verdict(head, enzymes, named)] if view == "corrected" else []
 
 
 def _corrected_verdict(head: str, share: float, named: Sequence[str | None]) -> dict[str, Any]:

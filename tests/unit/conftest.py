@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +16,14 @@ from bpflow.shift import Shift
 from bpflow.signal import SignalTrack
 from unit import simulated
 from unit.simulated_contributions import Simulated, simulate
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _without_bfloat16_units() -> Iterator[None]:
+    """Numbers are compared in float32, and `auto` would be bfloat16 on some machines."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bpflow.devices._cpu_flags", set)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -92,6 +92,12 @@ def test_verdicts(view, found, expected, words):
     assert item["name"].endswith("counts")
 
 
+def test_a_task_of_another_model_is_not_held_against_an_enzyme():
+    record = judged("CTCF", (50, [Match(ENZYME, **SURE)]))
+    assert record["verdicts"] == []
+    assert record["patterns"][0]["kind"] == "enzyme"
+
+
 @pytest.mark.parametrize("view", ["corrected", "bias"])
 def test_no_patterns_are_said_and_not_judged(view, tmp_path):
     record = judged(view)

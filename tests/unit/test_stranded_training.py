@@ -131,6 +131,8 @@ def test_they_are_evaluated_contribute_and_score_variants(made, predictions, gen
     )  # fmt: skip
     record = json.loads((tmp_path / "contributions.json").read_text())
     assert {item["verdict"] for item in record["verdicts"]} == {"good"}
+    with h5py.File(tmp_path / "counts.h5") as handle:
+        assert handle.attrs["view"] == "b"
     variants = tmp_path / "v.tsv"
     codes = genome.array[genome.offsets["chr3"] + 5000 :][:3]
     rows = [f"chr3\t{5001 + row}\t{'ACGT'[code]}\t{'CGTA'[code]}" for row, code in enumerate(codes)]

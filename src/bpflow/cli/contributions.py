@@ -93,7 +93,8 @@ def run(args: argparse.Namespace) -> None:
     attributes = {
         "model": Path(args.model).name,
         "model_sha256": model_digest(args.model),
-        "view": args.view,
+        # Only a ChromBPNet has parts; of other models it is a task that is explained.
+        "view": args.task or args.view,
         "references": args.references,
         "sequences": whole,
         "seed": args.seed,
