@@ -31,7 +31,8 @@ __all__ = [
 COLUMNS = ["chrom", "start", "end", "name", "score", "strand", "signal", "pvalue", "qvalue", "summit"]
 NO_SUMMIT = -1
 SKIPPED_LINES = (b"#", b"track", b"browser")
-WHOLE_NUMBER = re.compile(r"-?[0-9]{1,12}")
+# Nobody writes -0: a digit was damaged.
+WHOLE_NUMBER = re.compile(r"(?!-0)-?[0-9]{1,12}")
 LONGEST_SHOWN = 50
 
 

@@ -128,11 +128,9 @@ def peaks(folder: Path) -> Target:
             summit, values = (end - start) // 2, (0.0, -1.0, -1.0)
             if narrow:
                 scores = [_score(text) for text in row[6:9]]
-                if None in scores or not WHOLE.fullmatch(row[9].removeprefix(b"-")):
+                if None in scores or not (row[9] == b"-1" or WHOLE.fullmatch(row[9])) or int(row[9]) >= end - start:
                     return None
-                if not -1 <= int(row[9]) < end - start:
-                    return None
-                values, summit = tuple(scores), summit if int(row[9]) == -1 else int(row[9])
+                values, summit = tuple(scores), summit if row[9] == b"-1" else int(row[9])
             size = genome.sizes.get(name, float("inf"))
             if start + summit >= size:
                 return None

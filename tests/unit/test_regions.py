@@ -44,6 +44,7 @@ def test_round_trip(tmp_path):
         ("chr1\t5\n", r"line 1: 2 column\(s\)"),
         ("chr1\t5\t10\nchr1\t5\t10\tx\n", "line 2: 4 columns where the first region has 3"),
         ("chr1\t5.5\t10\n", "line 1: the start '5.5' is not a whole number"),
+        ("chr1\t-0\t10\n", "line 1: the start '-0' is not a whole number"),
         ("chr1\t10\t10\n", "line 1: start 10 and end 10"),
         ("chr1\t-5\t10\n", "line 1: start -5 and end 10"),
         ("1\t5\t10\n", "differ in style"),
