@@ -12,11 +12,12 @@ import torch
 
 from bpflow.checkpoints import load_model, model_digest
 from bpflow.errors import InputError
+from bpflow.genome import reverse_complement_codes
 from bpflow.models import ChromBPNet, chosen_task
 from bpflow.models.base import ProfileModel
 from bpflow.prediction import Prediction, predict_codes
 
-__all__ = ["Combined", "Ensemble", "combine", "corrected", "load_ensemble"]
+__all__ = ["Combined", "Ensemble", "combine", "corrected", "load_ensemble", "of_both_strands"]
 
 
 class Combined(NamedTuple):
@@ -45,10 +46,13 @@ class Ensemble(NamedTuple):
         One or more, each of one task.
     attributes
         What a file that is made with them says of them: names, digests, kind, task, lengths, versions.
+    both_strands
+        Whether each model predicts the mean of a sequence and its reverse complement.
     """
 
     models: tuple[ProfileModel, ...]
     attributes: dict[str, Any]
+    both_strands: bool = False
 
     @property
     def input_length(self) -> int:
@@ -68,7 +72,15 @@ class Ensemble(NamedTuple):
     def predict(self, codes: np.ndarray, *, batch_size: int, device: torch.device, precision: torch.dtype) -> Combined:
         """Predict from (N, input_length) uint8 codes with every model."""
         options: dict[str, Any] = {"batch_size": batch_size, "device": device, "precision": precision}
-        return combine([predict_codes(model, codes, **options) for model in self.models])
+        return combine([self._predicted(model, codes, options) for model in self.models])
+
+    def _predicted(self, model: ProfileModel, codes: np.ndarray, options: dict[str, Any]) -> Prediction:
+        forward = predict_codes(model, codes, **options)
+        if not self.both_strands:
+            return forward
+        logits, log_counts = predict_codes(model, reverse_complement_codes(codes), **options)
+        # Turned round, a row of plus and then minus has the strands, too, in each other's place.
+        return combine([forward, Prediction(logits[:, ::-1], log_counts)]).prediction
 
 
 def load_ensemble(paths: Sequence[str | os.PathLike[str]], task: str | None = None) -> Ensemble:
@@ -112,6 +124,14 @@ def load_ensemble(paths: Sequence[str | os.PathLike[str]], task: str | None = No
         "bpflow": ",".join(sorted({metadata["version"] for _, metadata in loaded})),
     }
     return Ensemble(models, attributes)
+
+
+def of_both_strands(ensemble: Ensemble) -> Ensemble:
+    """The models, each predicting the mean of a sequence and its reverse complement: of probabilities and log counts.
+
+    So the authors of ProCapNet predict.
+    """
+    return Ensemble(ensemble.models, {**ensemble.attributes, "reverse_complement": True}, both_strands=True)
 
 
 def corrected(ensemble: Ensemble) -> Ensemble:

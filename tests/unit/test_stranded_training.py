@@ -117,6 +117,25 @@ def test_predictions_of_a_task_are_those_of_its_heads(made, predictions, genome)
     assert table["observed_counts"].tolist() == observed.tolist()
 
 
+def test_both_strands_of_a_sequence_are_averaged(made, predictions, genome, genome_json, tmp_path):
+    command(
+        "predict", "--model", made / "bpnet.safetensors", *TASK, "--genome", genome_json, "--reverse-complement",
+        "--regions", made / "clusters.narrowPeak", "--output", tmp_path / "both.h5",
+    )  # fmt: skip
+    with h5py.File(tmp_path / "both.h5") as handle:
+        names, middles = handle["coords/coords_chrom"].asstr()[:], handle["coords/coords_center"][:]
+        profiles, log_counts = handle["predictions/profs"][:], handle["predictions/logcounts"][:]
+        assert handle.attrs["reverse_complement"]
+    codes = genome.windows(genome.global_positions(names.astype(object), middles - 100), 200)
+    task = chosen_task(load_model(made / "bpnet.safetensors")[0], "b")
+    other = np.where(codes < 4, 3 - codes, codes)[:, ::-1]
+    forward, reverse = (predict_codes(task, strand) for strand in (codes, other))
+    # Plus of one strand is minus of the other, read from its end.
+    turned = probabilities(reverse.profile_logits).reshape(-1, 2, 80)[:, ::-1, ::-1].reshape(-1, 160)
+    np.testing.assert_allclose(profiles, (probabilities(forward.profile_logits) + turned) / 2, atol=1e-6)
+    np.testing.assert_allclose(log_counts, (forward.log_counts + reverse.log_counts) / 2, atol=1e-5)
+
+
 def test_they_are_evaluated_contribute_and_score_variants(made, predictions, genome, genome_json, tmp_path):
     command(
         "evaluate", "--predictions", predictions, "--genome", genome_json, "--model-kind", "bpnet",

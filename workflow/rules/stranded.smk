@@ -164,11 +164,13 @@ rule evaluate_task:
         genome=GENOME_FILE,
         fold=FOLD_FILE,
         system=SYSTEM,
+        # As its authors predict.
+        both="--reverse-complement" if SYSTEM == "procapnet" else "",
         precision=CONFIG["precision"],
         seed=CONFIG["seed"],
     shell:
         "python -m bpflow predict --model {input.model} --task {wildcards.task} --genome {params.genome}"
-        " --regions {input.peaks} --fold {params.fold} --device {resources.device} --precision {params.precision}"
+        " --regions {input.peaks} --fold {params.fold} {params.both} --device {resources.device} --precision {params.precision}"
         " --threads {threads} --output {output.predictions} --bigwig {output.plus} {output.minus} > {log} 2>&1 && "
         "python -m bpflow evaluate --predictions {output.predictions} --signal {input.strands:q} --genome {params.genome}"
         " --model-kind {params.system} --seed {params.seed} --output {output.metrics} --table {output.regions}"

@@ -67,6 +67,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="take exp(log counts), without the - 1, in --bigwig and for the predicted counts of --table",
     )
+    parser.add_argument(
+        "--reverse-complement",
+        action="store_true",
+        help="the mean of both strands of the sequence: of probabilities, and of log counts; so ProCapNet is used",
+    )
     add_computing(parser)
 
 
@@ -84,9 +89,11 @@ def run(args: argparse.Namespace) -> None:
             expected="it with --regions and --output alone",
             mend="Join the parts by 'bpflow gather-predictions'",
         )
-    from bpflow.ensemble import load_ensemble
+    from bpflow.ensemble import load_ensemble, of_both_strands
 
     ensemble = load_ensemble(args.model, args.task)
+    if args.reverse_complement:
+        ensemble = of_both_strands(ensemble)
     for option in ("bigwig", "signal"):
         if (given := getattr(args, option)) and len(set(given)) != ensemble.strands:
             raise InputError(
