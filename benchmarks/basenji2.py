@@ -108,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _model(program: str, sizes: dict[str, Any]) -> dict[str, float]:
     done = _python(MODEL + program, json.dumps(sizes), str(BATCH))
     seconds, processor = (float(word) for word in done.output.split("seconds ")[1].split())
-    return {"seconds": round(seconds, 1), "cpu_seconds": round(processor, 1), "peak_mb": round(done.peak_mb, 1)}
+    return {"seconds": round(seconds, 3), "cpu_seconds": round(processor, 3), "peak_mb": round(done.peak_mb, 1)}
 
 
 def _input(bases: int, tracks: int) -> dict[str, float]:

@@ -13,7 +13,9 @@ from bpflow.genome import Genome
 from bpflow.regions import from_centers, write_regions
 
 LENGTHS = ["--input-length", "300", "--output-length", "100"]
-QUICK = [*LENGTHS, "--filters", "4", "--layers", "2", "--epochs", "2", "--device", "cpu", "--threads", "1"]
+# In one precision here and in other processes, on any machine.
+ONE_THREAD = ["--device", "cpu", "--precision", "float32", "--threads", "1"]
+QUICK = [*LENGTHS, "--filters", "4", "--layers", "2", "--epochs", "2", *ONE_THREAD]
 
 
 def write_inputs(folder: Path, genome: Genome) -> Path:
@@ -67,7 +69,8 @@ def scaling(inputs: Path, genome_json: Path, output: Path) -> list[str]:
     words = [
         "scale-bias", "--model", output / "bias.safetensors", "--genome", genome_json, "--signal", inputs / "signal.bw",
         "--nonpeaks", inputs / "nonpeaks.narrowPeak", "--fold", inputs / "fold.json",
-        "--output", output / "bias_scaled.safetensors", "--qc", output / "bias_scaled.json", "--device", "cpu",
+        "--output", output / "bias_scaled.safetensors", "--qc", output / "bias_scaled.json",
+        *ONE_THREAD,
     ]  # fmt: skip
     return [*map(str, words)]
 
