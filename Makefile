@@ -51,8 +51,9 @@ demo: .venv/.setup  ## run the embedded demo; ASSAY=DNASE for the other enzyme, 
 	@$(RUN) python -m snakemake --cores $(CORES) --configfile $(DEMO_CONFIG)
 	@echo "The report: $(CURDIR)/$(DEMO_REPORT)"
 
-# Files of tests beside each other, each with one thread where a test does not ask for more.
-BESIDE := OMP_NUM_THREADS=1 python -m pytest -n $(WORKERS) --dist loadfile
+# Files of tests beside each other, in the order of tests/conftest.py, each with one thread where a test does not ask for
+# more.
+BESIDE := OMP_NUM_THREADS=1 python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # What pytest ends with where PYTEST_ARGS chooses none.
 NONE_CHOSEN := 5
 

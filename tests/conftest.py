@@ -22,6 +22,11 @@ settings.load_profile("bpflow")
 ROOT = Path(__file__).resolve().parents[1]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put files of the workflow first: one worker does a file, and all others would wait for these at the end."""
+    items.sort(key=lambda item: "workflow" not in item.path.parts)
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Folder of real data and golden values that the project does not ship (BPFLOW_TEST_DATA, default ../shared)."""
