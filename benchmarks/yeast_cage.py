@@ -27,9 +27,8 @@ from bpflow.genome import Genome
 from bpflow.metrics import jensen_shannon, mean_squared_error, pearson, spearman
 from bpflow.mixed_training_set import MixedTrainingSet
 from bpflow.models import BPNet, BPNetConfig, ProCapNet, ProCapNetConfig, ProfileModel, chosen_task
-from bpflow.models.encoding import one_hot
 from bpflow.models.outputs import STRANDS
-from bpflow.prediction import predict_codes, probabilities
+from bpflow.prediction import predict_codes, predict_on_device, probabilities
 from bpflow.reference_scores import average_profiles
 from bpflow.regions import centers, inside
 from bpflow.signal import SignalTrack
@@ -43,8 +42,6 @@ PER_MILLION = 20.0
 JITTER = 200
 FILTERS = 32
 EPOCHS, PATIENCE = 40, 8
-# Examples predicted at once.
-BATCH = 16
 # The published batches of 128 and 32 would be few steps of so few regions.
 RECIPES = {
     "procapnet": {"batch_size": 16, "learning_rate": 0.0005, "optimiser": "adam"},
@@ -233,15 +230,16 @@ def count_scores(
     )
     starts = places["test"] - config.input_length // 2
     codes = torch.from_numpy(genome.windows(starts, config.input_length))
-    with torch.inference_mode():
-        predicted = torch.cat([model.eval()(one_hot(piece)).log_counts for piece in codes.split(BATCH)]).numpy()
+    predicted = predict_on_device(model, codes, device="cpu").log_counts.numpy()
     strands = [""] if outputs.shared else [f" {strand}" for strand in STRANDS]
     names = [task + strand for task in TASKS for strand in strands]
     return {
         name: {
             "pearsonr": known(pearson(observed[:, group], predicted[:, group])),
             "mse": mean_squared_error(observed[:, group], predicted[:, group]),
-            "constant_mse": float(np.square(observed[:, group] - of_training[:, group].mean()).mean()),
+            "constant_mse": mean_squared_error(
+                observed[:, group], np.full(len(observed), of_training[:, group].mean())
+            ),
         }
         for group, name in enumerate(names)
     }

@@ -187,6 +187,14 @@ def test_fused_network_in_bfloat16_equals_its_parts(random):
         assert difference(gradient, expected[name]) < TOLERANCES[torch.bfloat16], name
 
 
+def test_bfloat16_stays_close():
+    x, weight, bias = (tensor.detach() for tensor in tensors(8, 8, 3))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        low = relu_convolution(x, weight, bias, dilation=2, residual=True)
+    exact = relu_convolution(x, weight, bias, dilation=2, residual=True)
+    assert (low - exact).abs().max() / exact.abs().max() < 0.02
+
+
 def test_a_profile_head_in_bfloat16_is_as_exact_as_the_library_and_adds_up_in_float32(random):
     x = torch.rand(3, 150, 32, generator=random).transpose(1, 2).requires_grad_()
     weight, bias = (torch.randn(size, generator=random).requires_grad_() for size in ((1, 32, 75), (1,)))
