@@ -113,8 +113,13 @@ def test_twenty_kills_at_random_moments_end_in_the_same_bytes(words, whole, tmp_
 def place(checkpoint):
     if not checkpoint.exists():
         return 0, 0
-    with safetensors.safe_open(str(checkpoint), framework="pt") as handle:
+    # safe_open opens a path twice, and the training may replace the file in between: a second name keeps the one.
+    seen = checkpoint.with_name("seen.checkpoint")
+    seen.unlink(missing_ok=True)
+    os.link(checkpoint, seen)
+    with safetensors.safe_open(str(seen), framework="pt") as handle:
         progress = json.loads(handle.metadata()["bpflow_checkpoint"])["progress"]
+    seen.unlink()
     return progress["epoch"], progress["batch"]
 
 
