@@ -18,7 +18,7 @@ matmul_tflops           10^12 operations/s of square matrix products in the prec
                         float32 as PyTorch does it by default. `train_share_of_matmul` is what ours reaches of it when a
                         training step counts as three forward passes, `predict_share_of_matmul` likewise.
 
-A batch is as large as the time allows, from 8 up to --batch-size: 512 filters on a CPU take a second an example. Its
+A batch is as large as the time allows, from 16 up to --batch-size: 512 filters on a CPU take a second an example. Its
 size is in the record. Figures of a GPU need a GPU; there too this is one command.
 """
 
@@ -62,7 +62,7 @@ TURNS = 3
 # Of the time of each thing measured, besides its turns: the warm-up and finding out how long it takes.
 EXTRA = 2
 # Of fewer, updating the weights is much of the work.
-SMALLEST_BATCH = 8
+SMALLEST_BATCH = 16
 COMPARED = 2
 # A training step does the forward pass's products three times: forward, for the inputs and for the weights.
 PASSES = 3
