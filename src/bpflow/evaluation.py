@@ -141,6 +141,7 @@ def evaluate(
     metrics = summarise(table, model_kind=model_kind, task=attributes.get("task", ""))
     metrics["examples"] = examples
     metrics["split"] = attributes.get("split")
+    metrics["reverse_complement"] = bool(attributes.get("reverse_complement"))
     metrics["output_length"] = output_length
     metrics["strands"] = strands
     metrics["seed"] = seed

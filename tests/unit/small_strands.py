@@ -10,9 +10,10 @@ from bpflow.bigwig_writer import write_bigwig
 from bpflow.genome import Genome
 from bpflow.regions import from_centers, write_regions
 from unit import simulated
+from unit.small_training import ONE_THREAD
 
 LENGTHS = ["--input-length", "200", "--output-length", "80"]
-QUICK = [*LENGTHS, "--filters", "4", "--layers", "2", "--epochs", "2", "--device", "cpu", "--threads", "1"]
+QUICK = [*LENGTHS, "--filters", "4", "--layers", "2", "--epochs", "2", *ONE_THREAD]
 SPACING = 600
 
 

@@ -18,6 +18,7 @@ import torch
 
 from bpflow.checkpoints import load_model, save_model
 from bpflow.cli import main
+from bpflow.devices import has_fast_bfloat16
 from bpflow.training_state import Checkpoint
 from unit import small_training
 
@@ -27,6 +28,7 @@ pytestmark = pytest.mark.slow
 LONG = ["--epochs", "40", "--patience", "40", "--batch-size", "8"]
 OFTEN = ["--checkpoint-minutes", "0"]
 KILLS = 20
+LOW = ["--precision", "bfloat16"]
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +123,22 @@ def place(checkpoint):
         progress = json.loads(handle.metadata()["bpflow_checkpoint"])["progress"]
     seen.unlink()
     return progress["epoch"], progress["batch"]
+
+
+@pytest.mark.skipif(
+    not has_fast_bfloat16(torch.device("cpu")), reason="this processor has no bfloat16 units, so nothing trains so here"
+)
+def test_kills_of_a_training_in_bfloat16_end_in_the_same_bytes(words, tmp_path):
+    main(words(tmp_path / "whole", *LONG, *LOW))
+    killed = tmp_path / "killed"
+    for _ in range(KILLS // 5):
+        with running(words(killed, *LONG, *LOW, *OFTEN)) as process:
+            wait_for(killed / "chrombpnet.checkpoint", process)
+            time.sleep(np.random.default_rng().uniform(0.0, 1.0))
+            assert process.is_alive(), "the training ended before it was killed"
+    assert place(killed / "chrombpnet.checkpoint") > (0, 0)
+    main(words(killed, *LONG, *LOW))
+    assert_same_models(killed, tmp_path / "whole")
 
 
 def test_two_trainings_that_write_one_model_end_alike(words, whole, tmp_path):

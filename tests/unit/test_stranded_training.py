@@ -143,7 +143,8 @@ def test_they_are_evaluated_contribute_and_score_variants(made, predictions, gen
         "--output", tmp_path / "e.json", "--table", tmp_path / "e.tsv.gz",
     )  # fmt: skip
     metrics = json.loads((tmp_path / "e.json").read_text())
-    assert (metrics["strands"], metrics["regions"]["peaks"]) == (2, len(pd.read_csv(made / "p.tsv", sep="\t")))
+    assert (metrics["strands"], metrics["reverse_complement"]) == (2, False)
+    assert metrics["regions"]["peaks"] == len(pd.read_csv(made / "p.tsv", sep="\t"))
     command(
         "contributions", "--model", made / "bpnet.safetensors", *TASK, "--genome", genome_json,
         "--regions", made / "clusters.narrowPeak", "--max-regions", 4, "--references", 3, "--output-dir", tmp_path,

@@ -92,6 +92,7 @@ def test_the_page_tells_each_task_and_a_second_run_has_nothing_to_do(demo):
     page = (run.results / "report.html").read_text()
     assert all(f"Task {task}" in page for task in TASKS[system])
     assert "Planted truth" in page
+    assert ("means of each sequence and its reverse complement" in page) == (system == "procapnet")
     assert "Nothing to be done" in run.snakemake()
 
 

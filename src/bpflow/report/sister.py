@@ -237,13 +237,18 @@ def _task_blocks(record: Record, regions: pd.DataFrame, task: str, examples: int
     n = (record.get("regions") or {}).get("peaks")
     values = record["counts_metrics"].get("peaks", {}) | record["profile_metrics"].get("peaks", {})
     few = f" Only {n} regions were tested: take each number with care." if n is not None and n < FEW else ""
+    both = (
+        " Predictions are means of each sequence and its reverse complement."
+        if record.get("reverse_complement")
+        else ""
+    )
     blocks: list[Block] = [
         table(
             f"{task} on the {plain(record.get('split'))} chromosomes {plain(record.get('chromosomes'))}",
             {"regions": "n", **dict.fromkeys(METRICS.values(), "n")},
             [(number(n), *(number(values.get(key)) for key in METRICS))],
             note="Counts are ln(1 + reads of both strands); a profile is of both strands, one after the other. JSD "
-            f"runs from 0 (best) to 0.833; normalised, 1 is best.{few}",
+            f"runs from 0 (best) to 0.833; normalised, 1 is best.{both}{few}",
         ),
         *yardstick_blocks(record),
     ]
