@@ -11,6 +11,7 @@ import torch
 from bpflow.devices import autocast, cpu_piece
 from bpflow.genome import Genome
 from bpflow.models.base import ProfileModel
+from bpflow.models.convolution import Convolution, packed_for_prediction
 from bpflow.models.encoding import one_hot
 from bpflow.models.outputs import Output
 from bpflow.progress import track
@@ -112,9 +113,10 @@ def predict_on_device(
     """Predict one batch of (N, input_length) uint8 codes; the predictions stay on the device."""
     device = torch.device(device)
     model.to(device).eval()
+    layers = (layer for layer in model.modules() if isinstance(layer, Convolution))
     outputs = []
-    for piece in codes.split(cpu_piece(model.parameters()) if device.type == "cpu" else len(codes) or 1):
-        with autocast(device, precision):
+    with packed_for_prediction(layers, device, precision), autocast(device, precision):
+        for piece in codes.split(cpu_piece(model.parameters()) if device.type == "cpu" else len(codes) or 1):
             outputs.append(model(one_hot(piece.to(device), model.config.channels)))
     return Output(*(torch.cat(parts) for parts in zip(*outputs, strict=True)))
 

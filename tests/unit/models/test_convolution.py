@@ -10,7 +10,14 @@ import torch
 from torch.nn import functional
 
 from bpflow.models import BPNet, BPNetConfig, convolution
-from bpflow.models.convolution import Convolution, convolve, cropped, input_gradient, relu_convolution
+from bpflow.models.convolution import (
+    Convolution,
+    convolve,
+    cropped,
+    input_gradient,
+    packed_for_prediction,
+    relu_convolution,
+)
 
 SHAPES = [
     pytest.param(4, 8, 21, 1, id="stem, unrolled"),
@@ -193,6 +200,37 @@ def test_bfloat16_stays_close():
         low = relu_convolution(x, weight, bias, dilation=2, residual=True)
     exact = relu_convolution(x, weight, bias, dilation=2, residual=True)
     assert (low - exact).abs().max() / exact.abs().max() < 0.02
+
+
+@pytest.mark.parametrize(("channels", "kernel", "dilation"), [(4, 21, 1), (8, 3, 2), (64, 3, 16)])
+@pytest.mark.skipif(
+    not torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="this processor has no kernels for weights in bfloat16"
+)
+def test_packed_weights_give_the_same_bits_in_bfloat16_and_are_let_go(channels, kernel, dilation, random):
+    layer = Convolution(channels, 64, kernel, dilation=dilation)
+    for parameter in layer.parameters():
+        parameter.data.normal_(generator=random)
+
+    def activated(length):
+        x = torch.randn(3, length, channels, generator=torch.Generator().manual_seed(length)).transpose(1, 2)
+        with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+            return layer.activated(x)
+
+    expected = [activated(length) for length in (100, 777)]
+    with packed_for_prediction([layer], torch.device("cpu"), torch.bfloat16):
+        assert all(torch.equal(activated(y.shape[2] + layer.reach), y) for y in expected)
+        layer.weight.data.zero_()
+        assert activated(100).equal(expected[0])
+    assert torch.equal(activated(100), layer.bias.relu().bfloat16().view(1, -1, 1).expand_as(expected[0]))
+
+
+def test_weights_are_packed_for_a_cpu_in_bfloat16_alone():
+    layer = Convolution(4, 8, 3)
+    for device, precision in (("cpu", torch.float32), ("meta", torch.bfloat16)):
+        with packed_for_prediction([layer], torch.device(device), precision):
+            layer.weight.data.fill_(1)
+            assert layer.activated(torch.ones(1, 4, 9)).eq(12).all()
+            layer.weight.data.zero_()
 
 
 def test_a_profile_head_in_bfloat16_is_as_exact_as_the_library_and_adds_up_in_float32(random):
