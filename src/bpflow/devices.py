@@ -25,7 +25,7 @@ __all__ = [
 # Examples that a CPU computes at once: their activations fit its caches. Of models with so many channels, fewer: larger
 # blocks of memory than 32 MiB are taken from the system, and given back, for each layer anew.
 CPU_PIECE = 16
-WIDE = 512
+WIDE_FILTERS = 512
 WIDE_CPU_PIECE = 8
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -96,7 +96,7 @@ def autocast(device: torch.device, precision: torch.dtype) -> contextlib.Abstrac
 def cpu_piece(parameters: Iterable[torch.Tensor]) -> int:
     """Examples that a CPU computes at once of a model with these parameters."""
     widest = max((weights.shape[0] for weights in parameters if weights.ndim), default=0)
-    return WIDE_CPU_PIECE if widest >= WIDE else CPU_PIECE
+    return WIDE_CPU_PIECE if widest >= WIDE_FILTERS else CPU_PIECE
 
 
 def set_threads(threads: int | None) -> int:
