@@ -276,6 +276,20 @@ def test_products_tap_by_tap_equal_the_library(monkeypatch, residual, grad):
     assert all(torch.allclose(one, other, atol=1e-5) for one, other in zip(*found, strict=True))
 
 
+def test_zeros_that_are_there_and_that_are_meant_give_the_same_gradients_in_bfloat16(monkeypatch, random):
+    x, upstream = (torch.randn(3, length, 16, generator=random).transpose(1, 2) for length in (41, 33))
+    weight, bias = (torch.randn(size, generator=random) for size in ((16, 16, 3), (16,)))
+    found = []
+    for wide in (1, 10**9):
+        monkeypatch.setattr(convolution, "WIDE", wide)
+        inputs = [tensor.clone().requires_grad_() for tensor in (x, weight, bias)]
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            y = relu_convolution(*inputs, dilation=4, residual=True)
+        found.append(torch.autograd.grad(y, inputs, upstream.bfloat16()))
+    for one, other in zip(*found, strict=True):
+        assert difference(one, other) < TOLERANCES[torch.bfloat16]
+
+
 @pytest.mark.parametrize("kind", [torch.float32, torch.float64])
 @pytest.mark.parametrize(("channels", "filters", "kernel", "dilation"), SHAPES)
 def test_the_gradient_for_the_input_is_that_of_the_library(channels, filters, kernel, dilation, kind):
