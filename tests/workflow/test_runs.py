@@ -22,10 +22,7 @@ from unit import simulated
 pytestmark = pytest.mark.slow
 
 YEAST_INSERTIONS, YEAST_POSITIONS, YEAST_OUTSIDE_BLACKLIST = 902_064, 407_360, 604_315
-FEW_CONTRIBUTIONS = {
-    "contributions": {"views": ["corrected"], "regions": 24, "references": 2},
-    "variants": {"file": None},
-}
+FEW_CONTRIBUTIONS = {"contributions": {"regions": 24, "references": 2}, "variants": {"file": None}}
 
 
 def test_dnase_demo_at_a_smaller_size(tmp_path):
